@@ -1,0 +1,183 @@
+// The loads that need no driver: hits, misses and invalidations.
+#include "tests/benchmark/hardware.h"
+#include "tests/benchmark/loads.h"
+
+#include <array>
+
+namespace iommusim::benchmark {
+
+namespace {
+
+using sc_core::sc_time;
+
+/// Pages that hits go round in: fewer than the TLB holds.
+constexpr std::uint64_t hit_pages = 512;
+/// Pages that misses go round in: with 64 TLB entries every access is to a page that has been replaced.
+constexpr std::uint64_t miss_pages = 4096;
+
+/// One TLB, as in the prototype that the bounds come from: a micro-TLB that never hits would only add to it.
+smmuv3::Parameters with_large_tlb() {
+    smmuv3::Parameters parameters;
+    parameters.micro_tlb_entries = 0;
+    parameters.tlb_entries = 2048;
+    parameters.tlb_ways = 4;
+    return parameters;
+}
+
+/// Every access reads three descriptors.
+smmuv3::Parameters without_useful_caches() {
+    smmuv3::Parameters parameters;
+    parameters.micro_tlb_entries = 0;
+    parameters.tlb_entries = 64;
+    parameters.tlb_ways = 4;
+    parameters.walk_cache_l0_entries = 0;
+    parameters.walk_cache_l1_entries = 0;
+    parameters.walk_cache_l2_entries = 0;
+    return parameters;
+}
+
+void require(bool condition, const char* what) {
+    if (!condition)
+        SC_REPORT_FATAL("benchmark", what);
+}
+
+/// A load on one Hardware; each derived class says what one run does.
+class HardwareLoad : public Load {
+public:
+    HardwareLoad(const smmuv3::Parameters& parameters, std::uint64_t pages, std::uint64_t table_reads)
+        : hardware_("hardware", parameters, pages), table_reads_(table_reads) {}
+
+protected:
+    /// Reads of table entries must be `table_reads_` for each of `operations`, and the data must have been
+    /// read.
+    template <class Work> void checked(std::uint64_t operations, Work work) {
+        const std::uint64_t walks_before = walk_reads();
+        const std::uint64_t data_before = hardware_.data.statistics().reads;
+        work();
+        require(walk_reads() - walks_before == table_reads_ * operations,
+                "the load read another number of table entries than it is meant to");
+        require(hardware_.data.statistics().reads - data_before == operations,
+                "not every access reached the memory");
+    }
+
+    /// As the memory counts them: each is a transaction of its own.
+    template <class Work> void checked_on_the_bus(std::uint64_t operations, Work work) {
+        const std::uint64_t before = hardware_.tables.statistics().reads;
+        checked(operations, work);
+        require(hardware_.tables.statistics().reads - before == table_reads_ * operations,
+                "not every table read was a transaction");
+    }
+
+    Hardware hardware_;
+
+private:
+    /// As the IOMMU counts them: loosely-timed walks may read through a direct memory pointer.
+    std::uint64_t walk_reads() const {
+        for (const auto& [name, value] : hardware_.iommu.statistics().counters)
+            if (name == "iommu.walk_reads")
+                return value;
+        return 0;
+    }
+
+    const std::uint64_t table_reads_;
+};
+
+class TimedReads final : public HardwareLoad {
+public:
+    TimedReads(const smmuv3::Parameters& parameters, std::uint64_t pages, std::uint64_t table_reads)
+        : HardwareLoad(parameters, pages, table_reads) {
+        dma(pages);
+    }
+    std::uint64_t run(std::uint64_t operations) override {
+        checked_on_the_bus(operations, [&] { dma(operations); });
+        return operations;
+    }
+
+private:
+    void dma(std::uint64_t count) {
+        soc::DmaJob job;
+        job.requester = Hardware::requester();
+        job.pattern = soc::DmaPattern::ring;
+        job.base = Hardware::window;
+        job.stride = Hardware::page;
+        job.window = hardware_.pages() * Hardware::page;
+        job.count = count;
+        job.outstanding = 16;
+        soc::DmaJobId id = 0;
+        hardware_.run([&] { id = hardware_.master.start(job); });
+        require(hardware_.master.result(id).errors() == 0, "an access failed");
+        require(hardware_.master.result(id).completed == count, "an access is missing");
+    }
+};
+
+class LooseReads final : public HardwareLoad {
+public:
+    LooseReads(const smmuv3::Parameters& parameters, std::uint64_t pages, std::uint64_t table_reads)
+        : HardwareLoad(parameters, pages, table_reads) {
+        hardware_.run([&] { read(pages); });
+    }
+    std::uint64_t run(std::uint64_t operations) override {
+        checked(operations, [&] { hardware_.run([&] { read(operations); }); });
+        return operations;
+    }
+
+private:
+    void read(std::uint64_t count) {
+        const sc_time quantum(10, sc_core::SC_US);
+        const Requester requester = Hardware::requester();
+        std::array<std::uint8_t, 64> bytes{};
+        sc_time ahead;
+        for (std::uint64_t i = 0; i < count; ++i) {
+            const std::uint64_t address = Hardware::window + next_ * Hardware::page;
+            next_ = (next_ + 1) % hardware_.pages();
+            require(hardware_.master.transfer(requester, false, address, bytes.data(), bytes.size(), ahead) ==
+                        tlm::TLM_OK_RESPONSE,
+                    "an access failed");
+            if (ahead > quantum) {
+                sc_core::wait(ahead);
+                ahead = sc_core::SC_ZERO_TIME;
+            }
+        }
+    }
+
+    std::uint64_t next_ = 0;
+};
+
+class Invalidations final : public Load {
+public:
+    Invalidations() : hardware_("hardware", with_large_tlb(), hit_pages) {
+        hardware_.run([] {});
+    }
+    std::uint64_t run(std::uint64_t operations) override {
+        const std::uint64_t batches = (operations + Hardware::batch - 1) / Hardware::batch;
+        hardware_.run([&] {
+            for (std::uint64_t i = 0; i < batches; ++i) {
+                hardware_.invalidate_pages(Hardware::window + next_ * Hardware::page);
+                next_ = (next_ + Hardware::batch) % hit_pages;
+            }
+        });
+        return batches * Hardware::batch;
+    }
+
+private:
+    Hardware hardware_;
+    std::uint64_t next_ = 0;
+};
+
+} // namespace
+
+std::unique_ptr<Load> make_timed_hit() {
+    return std::make_unique<TimedReads>(with_large_tlb(), hit_pages, 0);
+}
+std::unique_ptr<Load> make_timed_miss() {
+    return std::make_unique<TimedReads>(without_useful_caches(), miss_pages, 3);
+}
+std::unique_ptr<Load> make_invalidation() { return std::make_unique<Invalidations>(); }
+std::unique_ptr<Load> make_loose_hit() {
+    return std::make_unique<LooseReads>(with_large_tlb(), hit_pages, 0);
+}
+std::unique_ptr<Load> make_loose_miss() {
+    return std::make_unique<LooseReads>(without_useful_caches(), miss_pages, 3);
+}
+
+} // namespace iommusim::benchmark
