@@ -29,20 +29,27 @@ void DevicePort::prepare(ClientAccess& access, tlm::tlm_generic_payload& payload
 }
 
 void DevicePort::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
-    ClientAccess access(*this, Pacing::loose, queue_, to_picoseconds(delay) + input_latency_);
+    ClientAccess& access = take_access(Pacing::loose, to_picoseconds(delay) + input_latency_);
     prepare(access, payload);
     if (!target_.serve_at_once(access))
         target_.serve(access).run_to_end();
     delay = to_sc_time(access.pace.offset());
+    pool_.push_back(&access);
 }
 
-void DevicePort::accept(tlm::tlm_generic_payload& payload, Picoseconds delay) {
+ClientAccess& DevicePort::take_access(Pacing mode, Picoseconds offset) {
     if (pool_.empty()) {
-        storage_.push_back(std::make_unique<ClientAccess>(*this, Pacing::timed, queue_));
+        storage_.push_back(std::make_unique<ClientAccess>(*this, mode, queue_));
         pool_.push_back(storage_.back().get());
     }
     ClientAccess& access = *pool_.back();
     pool_.pop_back();
+    access.pace = Pace(mode, queue_, offset);
+    return access;
+}
+
+void DevicePort::accept(tlm::tlm_generic_payload& payload, Picoseconds delay) {
+    ClientAccess& access = take_access(Pacing::timed, 0);
     prepare(access, payload);
     ++outstanding_;
     target_.serve(access).start(queue_, now() + delay + input_latency_);

@@ -88,6 +88,7 @@ private:
     bool get_direct_mem_ptr(tlm::tlm_generic_payload& payload, tlm::tlm_dmi& grant) override;
 
     void accept(tlm::tlm_generic_payload& payload, Picoseconds delay);
+    ClientAccess& take_access(Pacing mode, Picoseconds offset);
     void prepare(ClientAccess& access, tlm::tlm_generic_payload& payload);
     struct Response {
         tlm::tlm_generic_payload* payload;

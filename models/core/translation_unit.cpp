@@ -39,9 +39,7 @@ void TranslationUnit::report_begin(const ClientAccess& access, std::uint64_t add
 
 bool TranslationUnit::serve_at_once(ClientAccess& access) {
     inflight_.enter(access.inflight);
-    access.answer = translate_now(access, access.address);
-    access.lookup = ClientAccess::Lookup::answered;
-    const Translation& answer = access.answer;
+    const Translation& answer = translate_now(access, access.address);
     if (answer.outcome != Translation::Outcome::pass || access.length == 0 ||
         answer.last - access.address < access.length - 1)
         return false;
@@ -117,9 +115,11 @@ Process TranslationUnit::serve(ClientAccess& access) {
 }
 
 /// For paces that never suspend.
-Translation TranslationUnit::translate_now(ClientAccess& access, std::uint64_t address) {
-    Translation answer;
-    return translate_at_once(access, address, answer) ? answer : translate_untimed(access, address);
+const Translation& TranslationUnit::translate_now(ClientAccess& access, std::uint64_t address) {
+    if (!translate_at_once(access, address, access.answer))
+        access.answer = translate_untimed(access, address);
+    access.lookup = ClientAccess::Lookup::answered;
+    return access.answer;
 }
 
 Translation TranslationUnit::look_up(const Requester& requester, std::uint64_t address, bool write) {

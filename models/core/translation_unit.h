@@ -53,7 +53,7 @@ private:
     Process serve(ClientAccess& access) override;
     bool serve_at_once(ClientAccess& access) override;
     void look_up_piece(ClientAccess& access, std::uint64_t address);
-    Translation translate_now(ClientAccess& access, std::uint64_t address);
+    const Translation& translate_now(ClientAccess& access, std::uint64_t address);
     void report_begin(const ClientAccess& access, std::uint64_t address, unsigned length);
     unsigned debug(DevicePort& port, tlm::tlm_generic_payload& payload) override;
     bool grant_dmi(DevicePort& port, tlm::tlm_generic_payload& payload, tlm::tlm_dmi& grant) override;

@@ -99,6 +99,8 @@ bool PageWalk::begin(Pace& pace, Progress& w, std::uint64_t address, InflightTab
     if (!pace.debug()) {
         ++walks_;
         for (unsigned cached = cached_levels; cached-- > start_level;) {
+            if (caches_[cached].capacity() == 0)
+                continue;
             pace.spend(parameters_.walk_cache_latency);
             if (const TableEntry* hit = caches_[cached].find(w.key, tag)) {
                 w.level = cached + 1;

@@ -62,10 +62,11 @@ Unit::~Unit() {
 
 // ---- answers
 
-Translation Unit::answer_hit(const TlbEntry& entry, std::uint64_t address, const char* served_by) const {
+void Unit::answer_hit(Translation& t, const TlbEntry& entry, std::uint64_t address,
+                      const char* served_by) const {
     const std::uint64_t within = address & (entry.size() - 1);
-    Translation t;
     t.outcome = Translation::Outcome::pass;
+    t.permission_fault = false;
     t.may_read = entry.permissions & (unprivileged_read | privileged_read);
     t.may_write = entry.permissions & (unprivileged_write | privileged_write);
     t.output = entry.output + within;
@@ -73,7 +74,7 @@ Translation Unit::answer_hit(const TlbEntry& entry, std::uint64_t address, const
     t.last = t.first + (entry.size() - 1);
     t.served_by = served_by;
     t.cached_at = entry.filled_at;
-    return t;
+    t.fault = "";
 }
 
 /// SMMUEN = 0: GBPA decides (section 6.3.14). The output address size is checked without an event.
@@ -209,7 +210,7 @@ bool Unit::translate_at_once(ClientAccess& access, std::uint64_t address, Transl
     if (!hit)
         return false;
     depend_on(access.inflight, address, *hit);
-    answer = answer_hit(*hit, address, served_by);
+    answer_hit(answer, *hit, address, served_by);
     return true;
 }
 
@@ -229,7 +230,9 @@ Task<Translation> Unit::translate(ClientAccess& access, std::uint64_t address) {
         const char* served_by = "";
         if (const TlbEntry* hit = look_in_tbu(tbu, access, address, served_by)) {
             depend_on(inflight, address, *hit);
-            co_return answer_hit(*hit, address, served_by);
+            Translation answer;
+            answer_hit(answer, *hit, address, served_by);
+            co_return answer;
         }
         if (tbu.tlb.statistics().fills == before)
             break;
@@ -327,7 +330,9 @@ Translation Unit::finish(ClientAccess& access, std::uint64_t address, const Conf
     depend_on(inflight, address, entry);
     if (!pace.debug() && !inflight.stale)
         fill_tbu(*tbus_[access.port.index()], entry, inflight.tag.owner, address);
-    return answer_hit(entry, address, entry.bypass ? "bypass" : "walk");
+    Translation answer;
+    answer_hit(answer, entry, address, entry.bypass ? "bypass" : "walk");
+    return answer;
 }
 
 Statistics Unit::statistics() const {

@@ -49,7 +49,8 @@ private:
     void bypass(const Pace& pace, std::uint64_t address, WalkResult& result) const;
     Translation finish(ClientAccess& access, std::uint64_t address, const Configuration& configuration,
                        const WalkResult& result, bool walked);
-    Translation answer_hit(const TlbEntry& entry, std::uint64_t address, const char* served_by) const;
+    void answer_hit(Translation& answer, const TlbEntry& entry, std::uint64_t address,
+                    const char* served_by) const;
     Translation answer_disabled(std::uint64_t address) const;
     Translation answer_fault(const ClientAccess& access, std::uint64_t address, unsigned event,
                              std::uint64_t fetch_address, const Configuration& configuration);

@@ -37,7 +37,8 @@ struct Operation {
         retarget, ///< leads stream 2 to the other address space
         complete, ///< CMD_SYNC, and waits for it
         wait,
-        slow_down ///< from now on, table and queue accesses take longer
+        slow_down, ///< from now on, table and queue accesses take longer
+        slow_data  ///< from now on, what the devices access takes longer
     } kind = read;
     unsigned space = 0;       ///< 0 or 1; accesses: the stream, minus 1
     std::uint64_t page = 0;   ///< of the input addresses
@@ -51,7 +52,7 @@ std::ostream& operator<<(std::ostream& out, const Operation& o) {
     static const char* const names[] = {"map page", "map group", "map block", "unmap",      "read",
                                         "write",    "TLBI VA",   "TLBI VAA",  "TLBI range", "TLBI ASID",
                                         "TLBI all", "CFGI STE",  "CFGI CD",   "CFGI all",   "retarget",
-                                        "SYNC",     "wait",      "slow down"};
+                                        "SYNC",     "wait",      "slow down", "slow data"};
     out << names[o.kind];
     switch (o.kind) {
     case Operation::map_page:
@@ -60,6 +61,7 @@ std::ostream& operator<<(std::ostream& out, const Operation& o) {
         return out << " " << o.page << " of space " << o.space << " to " << o.target;
     case Operation::wait:
     case Operation::slow_down:
+    case Operation::slow_data:
         return out << " " << o.amount * 50 << " ns";
     case Operation::read:
     case Operation::write:
@@ -97,7 +99,8 @@ rc::Gen<Operation> operations() {
                                                                   {1, O::retarget},
                                                                   {8, O::complete},
                                                                   {6, O::wait},
-                                                                  {1, O::slow_down}})),
+                                                                  {1, O::slow_down},
+                                                                  {1, O::slow_data}})),
         rc::gen::set(&O::space, rc::gen::element(0u, 0u, 1u)),
         // Few pages, so that operations meet: some at the ends of groups and blocks.
         rc::gen::set(&O::page, rc::gen::element<std::uint64_t>(0, 1, 2, 15, 16, 17, 511, 512, 513, 600)),
@@ -120,7 +123,8 @@ public:
         bench_.set_ste(2, ste_stage_1(cds_[1]));
         bindings_[0].push_back({0, 0, never, never, false});
         bindings_[1].push_back({1, 0, never, never, false});
-        delay_ = bench_.faults().delay(soc::AccessKind::any, 0x100'0000, 0x1000'0000, 0);
+        table_delay_ = bench_.faults().delay(soc::AccessKind::any, 0x100'0000, 0x1000'0000, 0);
+        data_delay_ = bench_.faults().delay(soc::AccessKind::any, output, output_bytes, 0);
         bench_.spawn([this, &operations] {
             for (const Operation& o : operations)
                 carry_out(o);
@@ -304,7 +308,10 @@ private:
                 sc_core::wait(o.amount * 50, sc_core::SC_NS);
             return;
         case Operation::slow_down:
-            bench_.faults().set_delay(delay_, o.amount * 50'000);
+            bench_.faults().set_delay(table_delay_, o.amount * 50'000);
+            return;
+        case Operation::slow_data:
+            bench_.faults().set_delay(data_delay_, o.amount * 50'000);
             return;
         }
     }
@@ -402,10 +409,17 @@ private:
     }
 
     const Mistake mistake_;
-    SmmuBench bench_;
+    /// Answers are on their way for a while, so that they can be old when they arrive.
+    static BenchOptions options() {
+        BenchOptions o;
+        o.interconnect.response_latency = 150'000;
+        return o;
+    }
+    SmmuBench bench_{options()};
     PageTable tables_[2] = {PageTable(bench_), PageTable(bench_)};
     std::uint64_t cds_[2] = {};
-    soc::FaultInjector::Id delay_ = 0;
+    soc::FaultInjector::Id table_delay_ = 0;
+    soc::FaultInjector::Id data_delay_ = 0;
     std::deque<Mapping> mappings_[2];
     std::deque<Binding> bindings_[2];
     std::vector<Access> accesses_;

@@ -90,9 +90,10 @@ struct BenchOptions {
     unsigned stream_table_log2 = 8;
     unsigned command_queue_log2 = 4;
     unsigned event_queue_log2 = 4;
-    bool enable = true;                                ///< SMMUEN, CMDQEN and EVENTQEN at once
-    tlm::tlm_target_socket<>* device_memory = nullptr; ///< in place of the interconnect; one port only
-    tlm::tlm_initiator_socket<>* device = nullptr;     ///< in place of the DMA master; one port only
+    bool enable = true; ///< SMMUEN, CMDQEN and EVENTQEN at once
+    /// In place of the interconnect and of the DMA master, for units with one port.
+    tlm::tlm_target_socket<>* device_memory = nullptr;
+    tlm::tlm_initiator_socket<>* device = nullptr;
 };
 
 class SmmuBench {
