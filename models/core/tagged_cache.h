@@ -36,7 +36,7 @@ public:
     /// `entries` 0 makes a cache that never hits; `ways` 0 or >= entries makes it fully associative;
     /// otherwise entries is rounded down to a multiple of ways.
     TaggedCache(std::uint64_t entries, std::uint64_t ways, Replacement policy,
-                std::vector<ScopeKind> scope_kinds = {})
+                const std::vector<ScopeKind>& scope_kinds = {})
         : policy_(policy) {
         if (ways == 0 || ways > entries)
             ways = entries;

@@ -113,35 +113,35 @@ public:
 
     class Acquire {
     public:
-        Acquire(Resource& r, bool is_timed) : resource(r), timed(is_timed) {}
+        Acquire(Resource& r, bool is_timed) : resource_(r), timed_(is_timed) {}
         bool await_ready() {
-            if (!timed)
+            if (!timed_)
                 return true;
-            if (resource.free_ > 0 && resource.waiters_.empty()) {
-                --resource.free_;
-                taken = true;
+            if (resource_.free_ > 0 && resource_.waiters_.empty()) {
+                --resource_.free_;
+                taken_ = true;
                 return true;
             }
             return false;
         }
         void await_suspend(std::coroutine_handle<> h) {
-            began = now();
-            resource.waiters_.append(node, h);
+            began_ = now();
+            resource_.waiters_.append(node_, h);
         }
         Slot await_resume() {
-            if (!timed)
+            if (!timed_)
                 return Slot{};
-            if (!taken) // handed over by put_back()
-                resource.stalls_.add(now() - began);
-            return Slot{&resource};
+            if (!taken_) // handed over by put_back()
+                resource_.stalls_.add(now() - began_);
+            return Slot{&resource_};
         }
 
     private:
-        Resource& resource;
-        bool timed;
-        bool taken = false;
-        Picoseconds began = 0;
-        WaitList::Node node;
+        Resource& resource_;
+        bool timed_;
+        bool taken_ = false;
+        Picoseconds began_ = 0;
+        WaitList::Node node_;
     };
     Acquire acquire(const Pace& pace) { return Acquire(*this, pace.timed()); }
 
@@ -169,14 +169,14 @@ public:
 
     class Wait {
     public:
-        explicit Wait(Condition& c) : condition(c) {}
+        explicit Wait(Condition& c) : condition_(c) {}
         bool await_ready() const noexcept { return false; }
-        void await_suspend(std::coroutine_handle<> h) { condition.waiters_.append(node, h); }
+        void await_suspend(std::coroutine_handle<> h) { condition_.waiters_.append(node_, h); }
         void await_resume() const noexcept {}
 
     private:
-        Condition& condition;
-        WaitList::Node node;
+        Condition& condition_;
+        WaitList::Node node_;
     };
     Wait wait() { return Wait(*this); }
 

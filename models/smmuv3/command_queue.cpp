@@ -93,14 +93,19 @@ Process CommandQueue::run() {
     unsigned burst = static_cast<unsigned>(parameters_.command_fetch_burst);
     for (;;) {
         if (!runnable()) {
-            co_await pace.settle(); // the acknowledgement of the last command
-            if (enabled() || busy_)
+            if (published_ != consumer_ && (enabled() || busy_)) {
+                co_await pace.settle(); // the acknowledgement of the last command
                 publish(consumer_);
-            if (runnable())
                 continue;
+            }
             busy_ = false;
             became_idle_.announce();
+            // What is still to be waited out overlaps with the idle time.
+            const Picoseconds ready = pace.time();
+            pace.take();
             co_await work_.wait();
+            if (ready > now())
+                pace.spend(ready - now());
             pace.spend(std::exchange(doorbell_delay_, 0) + parameters_.doorbell_latency);
             continue;
         }

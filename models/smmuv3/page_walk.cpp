@@ -59,7 +59,7 @@ bool in_range(std::uint64_t address, bool upper, const TranslationHalf& half) {
 
 /// What a walk that is about to read the descriptor of `level` for `key` may end up using: as far as the
 /// largest leaf that can be found from there.
-void narrow(InflightTable::Entry& inflight, std::uint64_t key, unsigned level) {
+inline void narrow(InflightTable::Entry& inflight, std::uint64_t key, unsigned level) {
     const std::uint64_t within = low_bits(granule_4k.level_shift(level) + granule_4k.contiguous_bits(level));
     inflight.address = key & ~within;
     inflight.last = key | within;
@@ -75,12 +75,12 @@ PageWalk::PageWalk(const Parameters& p, MemoryPort& memory, TimedQueue& queue)
                {p.walk_cache_l2_entries, p.walk_cache_ways, Replacement::round_robin, {tag::of_asid}}}},
       slots_(queue, "page table walker", p.walk_slots) {}
 
-std::uint64_t PageWalk::Progress::descriptor_address() const {
+[[gnu::always_inline]] inline std::uint64_t PageWalk::Progress::descriptor_address() const {
     const std::uint64_t index = (key >> granule_4k.level_shift(level)) & low_bits(index_bits);
     return table + index * descriptor::bytes;
 }
 
-PageWalk::Progress PageWalk::progress_of(const Configuration& c, std::uint64_t address) {
+inline PageWalk::Progress PageWalk::progress_of(const Configuration& c, std::uint64_t address) {
     return Progress{c, c.half[(address >> 55) & 1], canonical(address)};
 }
 

@@ -62,8 +62,8 @@ Unit::~Unit() {
 
 // ---- answers
 
-void Unit::answer_hit(Translation& t, const TlbEntry& entry, std::uint64_t address,
-                      const char* served_by) const {
+[[gnu::always_inline]] inline void Unit::answer_hit(Translation& t, const TlbEntry& entry,
+                                                    std::uint64_t address, const char* served_by) const {
     const std::uint64_t within = address & (entry.size() - 1);
     t.outcome = Translation::Outcome::pass;
     t.permission_fault = false;
@@ -144,12 +144,14 @@ Translation Unit::answer_fault(const ClientAccess& access, std::uint64_t address
 
 // ---- the way through TBU and TCU
 
-bool Unit::usable(const TlbEntry& entry, const ClientAccess& access, std::uint64_t address) const {
+[[gnu::always_inline]] inline bool Unit::usable(const TlbEntry& entry, const ClientAccess& access,
+                                                std::uint64_t address) const {
     return (entry.permissions & needed(access.requester, access.write)) &&
            (entry.ignore_top_byte || address == canonical(address));
 }
 
-void Unit::depend_on(InflightTable::Entry& inflight, std::uint64_t address, const TlbEntry& entry) const {
+[[gnu::always_inline]] inline void Unit::depend_on(InflightTable::Entry& inflight, std::uint64_t address,
+                                                   const TlbEntry& entry) const {
     inflight.tag.context = entry.context;
     inflight.insists = Tag{tag::global | (entry.context & tag::global ? 0 : tag::asid_mask), ~0ull};
     inflight.address =
@@ -160,8 +162,8 @@ void Unit::depend_on(InflightTable::Entry& inflight, std::uint64_t address, cons
     inflight.has_translation = !entry.bypass;
 }
 
-const TlbEntry* Unit::look_in_tbu(Tbu& tbu, ClientAccess& access, std::uint64_t address,
-                                  const char*& served_by) {
+inline const TlbEntry* Unit::look_in_tbu(Tbu& tbu, ClientAccess& access, std::uint64_t address,
+                                         const char*& served_by) {
     const Tag lookup{0, access.inflight.tag.owner};
     constexpr Tag requester_known{0, ~0ull}; // the address space is not: that would take the configuration
     const std::uint64_t key = canonical(address);
@@ -180,7 +182,7 @@ const TlbEntry* Unit::look_in_tbu(Tbu& tbu, ClientAccess& access, std::uint64_t 
     return entry;
 }
 
-void Unit::fill_tbu(Tbu& tbu, const TlbEntry& entry, std::uint64_t owner, std::uint64_t address) {
+inline void Unit::fill_tbu(Tbu& tbu, const TlbEntry& entry, std::uint64_t owner, std::uint64_t address) {
     const Tag tag{entry.context, owner};
     const Tag insists{entry.context & tag::global ? 0 : tag::asid_mask, ~0ull};
     tbu.tlb.insert(canonical(address), entry.size_log2, tag, insists, entry);
