@@ -271,7 +271,7 @@ private:
     }
 
     /// A slot of the page's set that now stands for the page, its index entry included.
-    std::uint32_t make_room(std::uint64_t page, std::uint8_t size_log2) {
+    [[gnu::always_inline]] std::uint32_t make_room(std::uint64_t page, std::uint8_t size_log2) {
         const auto set = static_cast<std::uint32_t>(page % sets_);
         SetState& state = set_state_[set];
         if (state.free_list == none && state.swept_at < scope_stamp_)
@@ -335,7 +335,7 @@ private:
         put_on_free_list(set, i);
     }
 
-    void unlink_from_bucket(std::uint32_t i) {
+    [[gnu::always_inline]] void unlink_from_bucket(std::uint32_t i) {
         const Slot& slot = slots_[i];
         std::uint32_t* link = &buckets_[bucket(slot.page, slot.size_log2)];
         while (*link != i)

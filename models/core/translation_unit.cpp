@@ -72,7 +72,7 @@ Process TranslationUnit::serve(ClientAccess& access) {
         if (access.lookup == ClientAccess::Lookup::missed && access.pace.timed())
             access.answer = co_await translate(access, address);
         else if (access.lookup == ClientAccess::Lookup::missed)
-            access.answer = translate_untimed(access, address);
+            translate_untimed(access, address, access.answer);
         const unsigned left = access.length - done;
         const std::uint64_t room = answer.last - address;
         const unsigned part = room < left ? static_cast<unsigned>(room + 1) : left;
@@ -117,7 +117,7 @@ Process TranslationUnit::serve(ClientAccess& access) {
 /// For paces that never suspend.
 const Translation& TranslationUnit::translate_now(ClientAccess& access, std::uint64_t address) {
     if (!translate_at_once(access, address, access.answer))
-        access.answer = translate_untimed(access, address);
+        translate_untimed(access, address, access.answer);
     access.lookup = ClientAccess::Lookup::answered;
     return access.answer;
 }

@@ -31,7 +31,7 @@ protected:
     /// caches and records faults.
     virtual Task<Translation> translate(ClientAccess& access, std::uint64_t address) = 0;
     /// The same for loose and debug accesses, which never wait; a debug access has no side effects.
-    virtual Translation translate_untimed(ClientAccess& access, std::uint64_t address) = 0;
+    virtual void translate_untimed(ClientAccess& access, std::uint64_t address, Translation& answer) = 0;
     /// Where translated accesses of a port go.
     virtual MemoryPort& downstream(DevicePort& port) = 0;
     virtual DevicePort& any_port() = 0;

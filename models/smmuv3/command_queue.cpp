@@ -46,15 +46,6 @@ void CommandQueue::enable() {
 void CommandQueue::disable() { ring_.abandon(); }
 
 void CommandQueue::doorbell(std::uint32_t producer, Picoseconds delay) {
-    if (!busy_ && work_.awaited() && doorbells_.empty()) {
-        // Nothing else is going on: the process takes the way of the doorbell along as time already spent.
-        producer_ = producer;
-        doorbell_delay_ = delay;
-        if (Probe* probe = executor_.probe())
-            probe->on_doorbell(DoorbellEvent{now() + delay, producer});
-        work_.announce();
-        return;
-    }
     doorbells_.push_back(producer);
     queue_.schedule(now() + delay, doorbell_arrived, this);
 }
@@ -106,7 +97,7 @@ Process CommandQueue::run() {
             co_await work_.wait();
             if (ready > now())
                 pace.spend(ready - now());
-            pace.spend(std::exchange(doorbell_delay_, 0) + parameters_.doorbell_latency);
+            pace.spend(parameters_.doorbell_latency);
             continue;
         }
         busy_ = true;

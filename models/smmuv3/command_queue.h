@@ -88,7 +88,6 @@ private:
     Condition became_idle_;
     std::deque<std::uint32_t> doorbells_; ///< on their way
     std::uint32_t producer_ = 0;          ///< as far as doorbells have arrived
-    Picoseconds doorbell_delay_ = 0;      ///< of a doorbell that an idle queue has taken up early
     std::uint32_t consumer_ = 0;          ///< next command to take up
     std::uint32_t published_ = 0;         ///< the consumer index as software reads it
     bool busy_ = false;

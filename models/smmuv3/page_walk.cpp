@@ -59,7 +59,7 @@ bool in_range(std::uint64_t address, bool upper, const TranslationHalf& half) {
 
 /// What a walk that is about to read the descriptor of `level` for `key` may end up using: as far as the
 /// largest leaf that can be found from there.
-inline void narrow(InflightTable::Entry& inflight, std::uint64_t key, unsigned level) {
+[[gnu::always_inline]] inline void narrow(InflightTable::Entry& inflight, std::uint64_t key, unsigned level) {
     const std::uint64_t within = low_bits(granule_4k.level_shift(level) + granule_4k.contiguous_bits(level));
     inflight.address = key & ~within;
     inflight.last = key | within;
@@ -84,8 +84,8 @@ inline PageWalk::Progress PageWalk::progress_of(const Configuration& c, std::uin
     return Progress{c, c.half[(address >> 55) & 1], canonical(address)};
 }
 
-bool PageWalk::begin(Pace& pace, Progress& w, std::uint64_t address, InflightTable::Entry& inflight,
-                     WalkResult& result) {
+[[gnu::always_inline]] inline bool PageWalk::begin(Pace& pace, Progress& w, std::uint64_t address,
+                                                   InflightTable::Entry& inflight, WalkResult& result) {
     if (!w.half.enabled || !in_range(address, (address >> 55) & 1, w.half)) {
         result.event = event_id::f_translation;
         return false;
@@ -122,8 +122,9 @@ bool PageWalk::begin(Pace& pace, Progress& w, std::uint64_t address, InflightTab
     return true;
 }
 
-bool PageWalk::step(Pace& pace, Progress& w, std::uint64_t d, tlm::tlm_response_status status,
-                    InflightTable::Entry& inflight, WalkResult& result) {
+[[gnu::always_inline]] inline bool PageWalk::step(Pace& pace, Progress& w, std::uint64_t d,
+                                                  tlm::tlm_response_status status,
+                                                  InflightTable::Entry& inflight, WalkResult& result) {
     const Configuration& c = w.configuration;
     if (!pace.debug())
         ++descriptor_reads_;
@@ -147,9 +148,9 @@ bool PageWalk::step(Pace& pace, Progress& w, std::uint64_t d, tlm::tlm_response_
     }
 
     if (is_table) {
-        if (!w.half.ignore_hierarchy)
+        if (descriptor::hierarchical.get(d) != 0 && !w.half.ignore_hierarchy)
             w.removed |= removed_by_table(d);
-        if (!pace.debug() && !inflight.stale)
+        if (caches_[w.level].capacity() != 0 && !pace.debug() && !inflight.stale)
             caches_[w.level].insert(w.key, static_cast<std::uint8_t>(granule_4k.level_shift(w.level)),
                                     Tag{c.context_tag(), 0}, Tag{tag::asid_mask, 0},
                                     TableEntry{output, w.removed});

@@ -162,23 +162,27 @@ Translation Unit::answer_fault(const ClientAccess& access, std::uint64_t address
     inflight.has_translation = !entry.bypass;
 }
 
-inline const TlbEntry* Unit::look_in_tbu(Tbu& tbu, ClientAccess& access, std::uint64_t address,
-                                         const char*& served_by) {
+[[gnu::always_inline]] inline const TlbEntry*
+Unit::look_in_tbu(Tbu& tbu, ClientAccess& access, std::uint64_t address, const char*& served_by) {
     const Tag lookup{0, access.inflight.tag.owner};
     constexpr Tag requester_known{0, ~0ull}; // the address space is not: that would take the configuration
     const std::uint64_t key = canonical(address);
-    const TlbEntry* entry = tbu.micro_tlb.find(key, lookup, requester_known);
-    if (entry && usable(*entry, access, address)) {
-        served_by = "micro-TLB";
-        return entry;
+    const TlbEntry* entry = nullptr;
+    if (tbu.micro_tlb.capacity() != 0) {
+        entry = tbu.micro_tlb.find(key, lookup, requester_known);
+        if (entry && usable(*entry, access, address)) {
+            served_by = "micro-TLB";
+            return entry;
+        }
     }
     access.pace.spend(parameters_.tlb_latency);
     entry = tbu.tlb.find(key, lookup, requester_known);
     if (!entry || !usable(*entry, access, address))
         return nullptr;
     served_by = "main TLB";
-    tbu.micro_tlb.insert(key, entry->size_log2, Tag{entry->context, lookup.owner},
-                         Tag{entry->context & tag::global ? 0 : tag::asid_mask, ~0ull}, *entry);
+    if (tbu.micro_tlb.capacity() != 0)
+        tbu.micro_tlb.insert(key, entry->size_log2, Tag{entry->context, lookup.owner},
+                             Tag{entry->context & tag::global ? 0 : tag::asid_mask, ~0ull}, *entry);
     return entry;
 }
 
@@ -186,7 +190,8 @@ inline void Unit::fill_tbu(Tbu& tbu, const TlbEntry& entry, std::uint64_t owner,
     const Tag tag{entry.context, owner};
     const Tag insists{entry.context & tag::global ? 0 : tag::asid_mask, ~0ull};
     tbu.tlb.insert(canonical(address), entry.size_log2, tag, insists, entry);
-    tbu.micro_tlb.insert(canonical(address), entry.size_log2, tag, insists, entry);
+    if (tbu.micro_tlb.capacity() != 0)
+        tbu.micro_tlb.insert(canonical(address), entry.size_log2, tag, insists, entry);
 }
 
 bool Unit::translate_at_once(ClientAccess& access, std::uint64_t address, Translation& answer) {
@@ -214,6 +219,64 @@ bool Unit::translate_at_once(ClientAccess& access, std::uint64_t address, Transl
     depend_on(access.inflight, address, *hit);
     answer_hit(answer, *hit, address, served_by);
     return true;
+}
+
+/// A stream in bypass: output equals input, up to the output address size.
+void Unit::bypass(const Pace& pace, std::uint64_t address, WalkResult& result) const {
+    if ((address >> features_.address_bits()) != 0) {
+        result.event = event_id::f_addr_size;
+        return;
+    }
+    TlbEntry& entry = result.entry;
+    entry.size_log2 = bypass_size_log2;
+    entry.output = align_down(address, 1ull << bypass_size_log2);
+    entry.permissions = 0xff;
+    entry.bypass = true;
+    entry.filled_at = pace.time();
+}
+
+[[gnu::always_inline]] inline bool Unit::answered_by_tcu(Pace& pace, const Configuration& configuration,
+                                                         std::uint64_t address, WalkResult& result) {
+    if (configuration.kind == Configuration::Kind::bypass)
+        bypass(pace, address, result);
+    if (configuration.kind != Configuration::Kind::stage_1)
+        return true;
+    if (pace.debug() || tcu_tlb_.capacity() == 0)
+        return false;
+    pace.spend(parameters_.tcu_tlb_latency);
+    const TlbEntry* hit = tcu_tlb_.find(canonical(address), Tag{configuration.context_tag(), 0});
+    if (!hit || (!hit->ignore_top_byte && address != canonical(address)))
+        return false;
+    result.entry = *hit;
+    return true;
+}
+
+/// The answer of the TCU, back at the TBU.
+[[gnu::always_inline]] inline void Unit::finish(ClientAccess& access, std::uint64_t address,
+                                                const Configuration& configuration, const WalkResult& result,
+                                                bool walked, Translation& answer) {
+    Pace& pace = access.pace;
+    InflightTable::Entry& inflight = access.inflight;
+    const TlbEntry& entry = result.entry;
+    if (tcu_tlb_.capacity() != 0 && walked && result.event == 0 && !pace.debug() && !inflight.stale)
+        tcu_tlb_.insert(canonical(address), entry.size_log2, Tag{entry.context, 0},
+                        Tag{entry.context & tag::global ? tag::aset : tag::asid_mask, 0}, entry);
+    pace.spend(parameters_.link_latency);
+    if (configuration.kind == Configuration::Kind::abort) {
+        answer = Translation{}; // silently
+    } else if (configuration.kind == Configuration::Kind::fault) {
+        answer =
+            answer_fault(access, address, configuration.event, configuration.fetch_address, configuration);
+    } else if (result.event != 0) {
+        answer = answer_fault(access, address, result.event, result.fetch_address, configuration);
+    } else if (!(entry.permissions & needed(access.requester, access.write))) {
+        answer = answer_fault(access, address, event_id::f_permission, 0, configuration);
+    } else {
+        depend_on(inflight, address, entry);
+        if (!pace.debug() && !inflight.stale)
+            fill_tbu(*tbus_[access.port.index()], entry, inflight.tag.owner, address);
+        answer_hit(answer, entry, address, entry.bypass ? "bypass" : "walk");
+    }
 }
 
 Task<Translation> Unit::translate(ClientAccess& access, std::uint64_t address) {
@@ -258,83 +321,34 @@ Task<Translation> Unit::translate(ClientAccess& access, std::uint64_t address) {
     const bool walk = !answered_by_tcu(pace, configuration, address, result);
     if (walk)
         co_await walks_.walk(pace, configuration, address, inflight, result);
-    co_return finish(access, address, configuration, result, walk);
+    Translation answer;
+    finish(access, address, configuration, result, walk, answer);
+    co_return answer;
 }
 
-Translation Unit::translate_untimed(ClientAccess& access, std::uint64_t address) {
+[[gnu::always_inline]] inline void Unit::walk_untimed(ClientAccess& access, std::uint64_t address,
+                                                      const Configuration& configuration,
+                                                      Translation& answer) {
+    WalkResult result;
+    const bool walk = !answered_by_tcu(access.pace, configuration, address, result);
+    if (walk)
+        walks_.walk_at_once(access.pace, configuration, address, access.inflight, result);
+    finish(access, address, configuration, result, walk, answer);
+}
+
+void Unit::translate_untimed(ClientAccess& access, std::uint64_t address, Translation& answer) {
     Pace& pace = access.pace;
     const Requester& requester = access.requester;
     pace.spend(parameters_.link_latency);
-    const Configuration* configuration =
-        configurations_.find(pace, requester.id, requester.has_pasid, requester.pasid);
-    Configuration fetched;
-    if (!configuration) {
-        fetched = configurations_
-                      .fetch(pace, requester.id, requester.has_pasid, requester.pasid, access.inflight.stale)
-                      .run_now();
-        configuration = &fetched;
-    }
-    WalkResult result;
-    const bool walk = !answered_by_tcu(pace, *configuration, address, result);
-    if (walk)
-        walks_.walk_at_once(pace, *configuration, address, access.inflight, result);
-    return finish(access, address, *configuration, result, walk);
-}
-
-bool Unit::answered_by_tcu(Pace& pace, const Configuration& configuration, std::uint64_t address,
-                           WalkResult& result) {
-    if (configuration.kind == Configuration::Kind::bypass)
-        bypass(pace, address, result);
-    if (configuration.kind != Configuration::Kind::stage_1)
-        return true;
-    if (pace.debug() || tcu_tlb_.capacity() == 0)
-        return false;
-    pace.spend(parameters_.tcu_tlb_latency);
-    const TlbEntry* hit = tcu_tlb_.find(canonical(address), Tag{configuration.context_tag(), 0});
-    if (!hit || (!hit->ignore_top_byte && address != canonical(address)))
-        return false;
-    result.entry = *hit;
-    return true;
-}
-
-/// A stream in bypass: output equals input, up to the output address size.
-void Unit::bypass(const Pace& pace, std::uint64_t address, WalkResult& result) const {
-    if ((address >> features_.address_bits()) != 0) {
-        result.event = event_id::f_addr_size;
+    if (const Configuration* known =
+            configurations_.find(pace, requester.id, requester.has_pasid, requester.pasid)) {
+        walk_untimed(access, address, *known, answer);
         return;
     }
-    TlbEntry& entry = result.entry;
-    entry.size_log2 = bypass_size_log2;
-    entry.output = align_down(address, 1ull << bypass_size_log2);
-    entry.permissions = 0xff;
-    entry.bypass = true;
-    entry.filled_at = pace.time();
-}
-
-/// The answer of the TCU, back at the TBU.
-Translation Unit::finish(ClientAccess& access, std::uint64_t address, const Configuration& configuration,
-                         const WalkResult& result, bool walked) {
-    Pace& pace = access.pace;
-    InflightTable::Entry& inflight = access.inflight;
-    const TlbEntry& entry = result.entry;
-    if (walked && result.event == 0 && !pace.debug() && !inflight.stale)
-        tcu_tlb_.insert(canonical(address), entry.size_log2, Tag{entry.context, 0},
-                        Tag{entry.context & tag::global ? tag::aset : tag::asid_mask, 0}, entry);
-    pace.spend(parameters_.link_latency);
-    if (configuration.kind == Configuration::Kind::abort)
-        return Translation{}; // silently
-    if (configuration.kind == Configuration::Kind::fault)
-        return answer_fault(access, address, configuration.event, configuration.fetch_address, configuration);
-    if (result.event != 0)
-        return answer_fault(access, address, result.event, result.fetch_address, configuration);
-    if (!(entry.permissions & needed(access.requester, access.write)))
-        return answer_fault(access, address, event_id::f_permission, 0, configuration);
-    depend_on(inflight, address, entry);
-    if (!pace.debug() && !inflight.stale)
-        fill_tbu(*tbus_[access.port.index()], entry, inflight.tag.owner, address);
-    Translation answer;
-    answer_hit(answer, entry, address, entry.bypass ? "bypass" : "walk");
-    return answer;
+    const Configuration fetched =
+        configurations_.fetch(pace, requester.id, requester.has_pasid, requester.pasid, access.inflight.stale)
+            .run_now();
+    walk_untimed(access, address, fetched, answer);
 }
 
 Statistics Unit::statistics() const {

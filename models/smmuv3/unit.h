@@ -40,15 +40,17 @@ private:
     // ---- the translation path (unit.cpp)
     bool translate_at_once(ClientAccess& access, std::uint64_t address, Translation& answer) override;
     Task<Translation> translate(ClientAccess& access, std::uint64_t address) override;
-    Translation translate_untimed(ClientAccess& access, std::uint64_t address) override;
+    void translate_untimed(ClientAccess& access, std::uint64_t address, Translation& answer) override;
     MemoryPort& downstream(DevicePort& port) override { return tbus_[port.index()]->memory; }
     DevicePort& any_port() override { return tbus_[0]->port; }
     /// True: the configuration or the TCU's TLB answers; false: a walk has to.
     bool answered_by_tcu(Pace& pace, const Configuration& configuration, std::uint64_t address,
                          WalkResult& result);
+    void walk_untimed(ClientAccess& access, std::uint64_t address, const Configuration& configuration,
+                      Translation& answer);
     void bypass(const Pace& pace, std::uint64_t address, WalkResult& result) const;
-    Translation finish(ClientAccess& access, std::uint64_t address, const Configuration& configuration,
-                       const WalkResult& result, bool walked);
+    void finish(ClientAccess& access, std::uint64_t address, const Configuration& configuration,
+                const WalkResult& result, bool walked, Translation& answer);
     void answer_hit(Translation& answer, const TlbEntry& entry, std::uint64_t address,
                     const char* served_by) const;
     Translation answer_disabled(std::uint64_t address) const;

@@ -122,22 +122,30 @@ public:
     }
 
 private:
+    /// As a device model does it: one payload, used again and again.
     void read(std::uint64_t count) {
         const sc_time quantum(10, sc_core::SC_US);
-        const Requester requester = Hardware::requester();
+        RequesterExtension requester(Hardware::requester());
         std::array<std::uint8_t, 64> bytes{};
+        tlm::tlm_generic_payload payload;
+        payload.set_read();
+        payload.set_data_ptr(bytes.data());
+        payload.set_data_length(bytes.size());
+        payload.set_streaming_width(bytes.size());
+        payload.set_extension(&requester);
         sc_time ahead;
         for (std::uint64_t i = 0; i < count; ++i) {
-            const std::uint64_t address = Hardware::window + next_ * Hardware::page;
-            next_ = (next_ + 1) % hardware_.pages();
-            require(hardware_.master.transfer(requester, false, address, bytes.data(), bytes.size(), ahead) ==
-                        tlm::TLM_OK_RESPONSE,
-                    "an access failed");
+            payload.set_address(Hardware::window + next_ * Hardware::page);
+            payload.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+            next_ = next_ + 1 == hardware_.pages() ? 0 : next_ + 1;
+            hardware_.master.socket->b_transport(payload, ahead);
+            require(payload.is_response_ok(), "an access failed");
             if (ahead > quantum) {
                 sc_core::wait(ahead);
                 ahead = sc_core::SC_ZERO_TIME;
             }
         }
+        payload.clear_extension(&requester);
     }
 
     std::uint64_t next_ = 0;

@@ -24,7 +24,8 @@ inline constexpr Field address_51_48_64k =
     bits(15, 12); ///< output address 51:48, 64 KB granule with 52-bit addresses
 inline constexpr Field address_49_48_ds = bits(49, 48); ///< in place, 4 KB and 16 KB granule with DS
 inline constexpr Field address_51_50_ds = bits(9, 8);   ///< output address 51:50, likewise
-inline constexpr Field software_use = bits(58, 55);     ///< ignored by hardware in leaf descriptors
+inline constexpr Field hierarchical = bits(63, 59); ///< stage 1 tables: what they take away from all below
+inline constexpr Field software_use = bits(58, 55); ///< ignored by hardware in leaf descriptors
 } // namespace descriptor
 
 /// Stage 1 block and page descriptors.
