@@ -90,12 +90,9 @@ TEST(StaleTranslation, ForgottenSyncIsNamedWithTheCommandThatCameTooLate) {
     EXPECT_GT(first.command_time, first.promised_at);
 }
 
-TEST(StaleTranslation, ForgottenCfgiIsNamed) {
-    StackOptions options;
-    options.faults.skip_cfgi = true;
-    options.rounds = 1;
-    options.attack = false;
-    StackBench bench(options);
+/// The device reads one page on and on while the stream loses its domain, whose owner is then told that
+/// nothing of it can be reached any more.
+void detach_while_reading(StackBench& bench) {
     bench.run();
     soc::DmaJob plan;
     plan.requester.id = StackBench::stream;
@@ -103,53 +100,43 @@ TEST(StaleTranslation, ForgottenCfgiIsNamed) {
     plan.pattern = soc::DmaPattern::ring;
     plan.window = 64;
     plan.count = 1000;
+    StaleTranslationOracle& oracle = bench.measurements.oracle();
+    const StaleTranslationOracle::DomainKey domain = bench.measurements.key(*bench.domain);
     bench.platform.machine.cpu(0).run([&](machine::Cpu& cpu) {
         const std::uint64_t buffer = cpu.allocate_pages(1);
         plan.base = bench.device->map_page(cpu, buffer, 4096, dma::Direction::bidirectional);
         cpu.synchronize();
         bench.platform.devices[0]->start(plan);
         cpu.delay(5'000'000);
-        // The stream loses its domain; its owner is told that nothing of it can be reached any more.
-        bench.measurements.oracle().removed(bench.measurements.key(*bench.domain), plan.base, 4096,
-                                            cpu.time());
+        oracle.removed(domain, plan.base, 4096, cpu.time());
         bench.domain->detach(cpu, StackBench::stream);
-        bench.measurements.oracle().promised(bench.measurements.key(*bench.domain), plan.base, 4096,
-                                             cpu.time());
+        oracle.promised(domain, plan.base, 4096, cpu.time());
         cpu.synchronize();
     });
     sc_core::sc_start();
-    StaleTranslationOracle& oracle = bench.measurements.oracle();
+}
+
+StackOptions one_round() {
+    StackOptions options;
+    options.rounds = 1;
+    options.attack = false;
+    return options;
+}
+
+TEST(StaleTranslation, ForgottenCfgiIsNamed) {
+    StackOptions options = one_round();
+    options.faults.skip_cfgi = true;
+    StackBench bench(options);
+    detach_while_reading(bench);
+    const StaleTranslationOracle& oracle = bench.measurements.oracle();
     ASSERT_GT(oracle.violations(), 0u);
     EXPECT_EQ(oracle.findings().front().command, nullptr);
     EXPECT_EQ(oracle.findings().front().use.requester.id, StackBench::stream);
 }
 
 TEST(StaleTranslation, DetachWithCfgiEndsAllAccess) {
-    StackOptions options;
-    options.rounds = 1;
-    options.attack = false;
-    StackBench bench(options);
-    bench.run();
-    soc::DmaJob plan;
-    plan.requester.id = StackBench::stream;
-    plan.direction = soc::DmaDirection::read;
-    plan.pattern = soc::DmaPattern::ring;
-    plan.window = 64;
-    plan.count = 1000;
-    bench.platform.machine.cpu(0).run([&](machine::Cpu& cpu) {
-        const std::uint64_t buffer = cpu.allocate_pages(1);
-        plan.base = bench.device->map_page(cpu, buffer, 4096, dma::Direction::bidirectional);
-        cpu.synchronize();
-        bench.platform.devices[0]->start(plan);
-        cpu.delay(5'000'000);
-        bench.measurements.oracle().removed(bench.measurements.key(*bench.domain), plan.base, 4096,
-                                            cpu.time());
-        bench.domain->detach(cpu, StackBench::stream);
-        bench.measurements.oracle().promised(bench.measurements.key(*bench.domain), plan.base, 4096,
-                                             cpu.time());
-        cpu.synchronize();
-    });
-    sc_core::sc_start();
+    StackBench bench(one_round());
+    detach_while_reading(bench);
     EXPECT_EQ(bench.measurements.oracle().violations(), 0u);
     EXPECT_EQ(bench.measurements.oracle().late_completions(), 0u);
     EXPECT_GT(bench.platform.devices[0]->result(0).errors(), 0u);
