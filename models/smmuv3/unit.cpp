@@ -342,7 +342,9 @@ void Unit::translate_untimed(ClientAccess& access, std::uint64_t address, Transl
     pace.spend(parameters_.link_latency);
     if (const Configuration* known =
             configurations_.find(pace, requester.id, requester.has_pasid, requester.pasid)) {
-        walk_untimed(access, address, *known, answer);
+        // A copy: a foreign memory may wait in the walk, and others may replace the cached one meanwhile.
+        const Configuration configuration = *known;
+        walk_untimed(access, address, configuration, answer);
         return;
     }
     const Configuration fetched =
