@@ -8,10 +8,13 @@ set(iommusim_public_headers
     base/line_monitor.h
     base/parameters.h
     base/time.h
+    core/ats.h
+    core/feature_page.h
     core/interrupt.h
     core/oracle.h
     core/probe.h
     core/requester.h
+    core/statistics.h
     core/timed_queue.h
     core/translation.h
     smmuv3/interrupt_lines.h
@@ -24,6 +27,8 @@ set(iommusim_public_headers
     smmuv3/spec/registers.h
     smmuv3/spec/stream_table.h
     smmuv3/spec/translation_table.h
+    soc/ats_fabric.h
+    soc/device_tlb.h
     soc/dma_engine_registers.h
     soc/dma_job.h
     soc/dma_master.h
@@ -33,7 +38,17 @@ set(iommusim_public_headers
     soc/interconnect.h
     soc/interrupt_sink.h
     soc/memory.h
-    soc/spec/dma_engine.h)
+    soc/spec/dma_engine.h
+    vtd/feature_set.h
+    vtd/parameters.h
+    vtd/vtd.h
+    vtd/spec/descriptors.h
+    vtd/spec/faults.h
+    vtd/spec/interrupts.h
+    vtd/spec/page_request.h
+    vtd/spec/paging.h
+    vtd/spec/registers.h
+    vtd/spec/structures.h)
 
 foreach(header IN LISTS iommusim_public_headers)
     get_filename_component(folder ${header} DIRECTORY)
@@ -41,7 +56,7 @@ foreach(header IN LISTS iommusim_public_headers)
 endforeach()
 
 target_compile_features(iommusim_base INTERFACE cxx_std_17)
-foreach(name IN ITEMS systemc base core smmuv3 soc)
+foreach(name IN ITEMS systemc base core smmuv3 soc vtd)
     set_target_properties(iommusim_${name} PROPERTIES EXPORT_NAME ${name})
     install(TARGETS iommusim_${name} EXPORT iommusim-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
             INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})

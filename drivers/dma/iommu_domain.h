@@ -85,6 +85,9 @@ public:
 /// One synchronous invalidation as the driver saw it: from the decision to invalidate to the observed
 /// completion.
 struct InvalidationRecord {
+    /// Instead of queue positions: the invalidation went through registers.
+    static constexpr std::uint32_t no_queue = ~0u;
+
     unsigned cpu;
     std::uint32_t first_index;      ///< queue position of its first command, wrap bit included
     std::uint32_t completion_index; ///< queue position of its completion command, wrap bit included

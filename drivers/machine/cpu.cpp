@@ -25,12 +25,16 @@ Cpu::Cpu(sc_core::sc_module_name name, Machine& machine, unsigned index, const C
       context_(sc_core::sc_get_curr_simcontext()),
       regions_{{1, 0, nullptr}},
       wake_("wake"),
+      alarm_("alarm"),
       became_idle_("became_idle") {
     require_picosecond_resolution(this->name());
     if (const std::string violation = first_violation(parameters_); !violation.empty())
         SC_REPORT_FATAL(this->name(), violation.c_str());
     bus.bind(*this);
     SC_HAS_PROCESS(Cpu);
+    SC_METHOD(on_alarm);
+    dont_initialize();
+    sensitive << alarm_;
     SC_THREAD(execute);
     set_stack_size(stack_bytes);
 }
@@ -66,22 +70,15 @@ void Cpu::execute() {
         running_ = false;
         if (local_ > kernel_time())
             wait_for_local_time();
-        if (programs_.empty())
-            became_idle_.notify(sc_core::SC_ZERO_TIME), ++kernel_activity;
+        if (programs_.empty()) {
+            cancel_alarm(); // it would be the last thing to happen in the simulation
+            became_idle_.notify(sc_core::SC_ZERO_TIME);
+            ++kernel_activity;
+        }
     }
 }
 
 // ---- time
-
-// Exact: no other process runs before this thread yields, so whatever could happen earlier is already in the
-// kernel's queues. An activity at the very same time may be ordered either way.
-bool Cpu::something_happens_before(Picoseconds t) const {
-    if (horizon_seen_ != kernel_activity) {
-        horizon_ = next_activity();
-        horizon_seen_ = kernel_activity;
-    }
-    return horizon_ < t;
-}
 
 Picoseconds Cpu::next_activity() const {
     sc_core::sc_time next;
@@ -98,18 +95,41 @@ void Cpu::wait_for_local_time() {
 }
 
 void Cpu::sleep(Picoseconds until) {
-    const Picoseconds kernel = kernel_time();
-    if (until > kernel) {
+    if (until > kernel_time()) {
         blocked_ = true;
-        if (until == never)
-            wait(wake_);
-        else
-            wait(to_sc_time(std::min(until - kernel, longest_sleep)), wake_);
+        sleep_until_ = until;
+        set_alarm();
+        wait(wake_);
         ++kernel_activity;
         blocked_ = false;
     }
     advance_to(kernel_time());
     synchronized_ = std::max(synchronized_, kernel_time());
+}
+
+/// It goes off at the end of the sleep or earlier.
+void Cpu::set_alarm() {
+    const Picoseconds kernel = kernel_time();
+    if (sleep_until_ == never || alarm_at_ <= std::min(sleep_until_, kernel + longest_alarm))
+        return;
+    alarm_at_ = std::min(sleep_until_, kernel + longest_alarm);
+    alarm_.notify(to_sc_time(alarm_at_ - kernel));
+    ++kernel_activity;
+}
+
+void Cpu::on_alarm() {
+    alarm_at_ = never;
+    if (!blocked_)
+        return;
+    if (sleep_until_ <= kernel_time())
+        wake_.notify();
+    else
+        set_alarm();
+}
+
+void Cpu::cancel_alarm() {
+    alarm_.cancel();
+    alarm_at_ = never;
 }
 
 void Cpu::block(Picoseconds until) {
@@ -160,16 +180,8 @@ void Cpu::update_attention() {
         attention_ = never;
 }
 
-void Cpu::enable_interrupts() {
-    if (masked_ == 0) {
-        SC_REPORT_WARNING(name(), "software enabled interrupts more often than it disabled them");
-        return;
-    }
-    if (--masked_ == 0) {
-        update_attention();
-        if (attention_ <= local_)
-            deliver();
-    }
+void Cpu::enabled_too_often() {
+    SC_REPORT_WARNING(name(), "software enabled interrupts more often than it disabled them");
 }
 
 void Cpu::deliver() {

@@ -13,12 +13,14 @@
 // synchronizes time by itself. MMIO, polls, locks and shared words are exact: they happen at local time.
 #pragma once
 
+#include "models/base/activity.h"
 #include "models/base/line_monitor.h"
 #include "models/base/parameters.h"
 #include "models/base/time.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <string>
@@ -37,6 +39,7 @@ struct CpuParameters {
     std::uint64_t line_transfer;      ///< a dirty line moves here from another core or from the IOMMU, ps
     std::uint64_t atomic;             ///< atomic read-modify-write on a line this core owns, ps
     std::uint64_t barrier;            ///< full or store barrier that reaches memory (DSB, MFENCE), ps
+    std::uint64_t clflush;            ///< a written line goes back to memory, ps
     std::uint64_t mmio_write;         ///< CPU time of a posted register write, ps
     std::uint64_t mmio_write_arrival; ///< from issue to arrival at the device, ps
     std::uint64_t mmio_read;          ///< register read round trip, CPU stalls, ps
@@ -96,13 +99,26 @@ public:
     void delay(Picoseconds t);
 
     // ---- memory: costs one cached access unless told otherwise; addresses are physical
-    std::uint64_t load(std::uint64_t address, unsigned bytes = 8);
+    std::uint64_t load(std::uint64_t address, unsigned bytes = 8) {
+        bound_lead();
+        const unsigned char* const memory = bytes == 8 ? direct(address, 8) : nullptr;
+        if (memory == nullptr)
+            return load_in_any_way(address, bytes);
+        std::uint64_t value = 0;
+        std::memcpy(&value, memory, 8);
+        local_ += parameters_.cached_access;
+        return value;
+    }
     void store(std::uint64_t address, std::uint64_t value, unsigned bytes = 8);
     void read(std::uint64_t address, void* data,
               std::size_t bytes); ///< streams lines, costs per 64-byte line
     void write(std::uint64_t address, const void* data, std::size_t bytes);  ///< likewise
     void fill(std::uint64_t address, std::uint8_t value, std::size_t bytes); ///< likewise
     void barrier() { local_ += parameters_.barrier; }
+    /// Writes a line back to memory for readers that do not snoop (CLFLUSH, DC CVAC), ordered with the stores
+    /// around it. Simulated memory is never stale, so this is a cost and nothing else.
+    void clean_line(std::uint64_t /*address*/) { local_ += parameters_.clflush; }
+    void clean_lines(std::uint64_t address, std::size_t bytes); ///< every line of the range
 
     /// Zeroed pages from the machine's allocator, see PageAllocator; costs page_allocation for each page.
     std::uint64_t allocate_pages(std::size_t count = 1, std::uint64_t alignment = 4096);
@@ -133,7 +149,12 @@ public:
         attention_ = never;
     }
     /// Takes what became pending meanwhile when the outermost level ends.
-    void enable_interrupts();
+    void enable_interrupts() {
+        if (masked_ == 0)
+            enabled_too_often();
+        else if (--masked_ == 0)
+            resume_attention();
+    }
     bool interrupts_enabled() const { return masked_ == 0; }
 
     /// Transactions that came back with an error: reads gave all ones, writes were dropped. Each is also a
@@ -171,12 +192,20 @@ private:
     };
 
     static constexpr Picoseconds longest_kernel_lag = 10'000'000;
-    /// A single sleep's limit. SystemC keeps a cancelled timeout in its heap until its time has come: long
-    /// timeouts that hardly ever expire would pile up there.
-    static constexpr Picoseconds longest_sleep = 50'000'000;
+    /// How far ahead the alarm is set at most. SystemC keeps a cancelled notification in its heap until its
+    /// time has come: distant ones would pile up there.
+    static constexpr Picoseconds longest_alarm = 50'000'000;
 
     Picoseconds kernel_time() const { return context_->time_stamp().value(); }
-    bool something_happens_before(Picoseconds t) const;
+    /// Exact: no other process runs before this thread yields, so whatever could happen earlier is already in
+    /// the kernel's queues. An activity at the very same time may be ordered either way.
+    bool something_happens_before(Picoseconds t) const {
+        if (horizon_seen_ != kernel_activity) {
+            horizon_ = next_activity();
+            horizon_seen_ = kernel_activity;
+        }
+        return horizon_ < t;
+    }
     Picoseconds next_activity() const; ///< of anything but this CPU; `never` if there is none
     void synchronize_time() {
         const Picoseconds kernel = kernel_time();
@@ -188,6 +217,9 @@ private:
     }
     void wait_for_local_time();    ///< kernel time becomes local time
     void sleep(Picoseconds until); ///< waits for wake_ or for kernel time `until`; may return early
+    void set_alarm();
+    void on_alarm();
+    void cancel_alarm();
     void bound_lead() {
         if (local_ - synchronized_ > parameters_.maximum_lead)
             synchronize_time();
@@ -196,6 +228,14 @@ private:
     void execute();
     void deliver();
     void update_attention();
+    void resume_attention() {
+        if (interrupts_.empty() && timers_.empty())
+            return; // attention_ stays `never`
+        update_attention();
+        if (attention_ <= local_)
+            deliver();
+    }
+    void enabled_too_often();
     void interrupt(unsigned line); ///< from the interrupt controller
     bool take_interrupt();
     bool take_timer();
@@ -212,6 +252,7 @@ private:
         return request_direct(address, bytes);
     }
     unsigned char* request_direct(std::uint64_t address, std::size_t bytes);
+    std::uint64_t load_in_any_way(std::uint64_t address, unsigned bytes);
     void transfer(tlm::tlm_command command, std::uint64_t address, void* data, std::size_t bytes);
     void prepare(tlm::tlm_command command, std::uint64_t address, void* data, std::size_t bytes);
     bool transport(tlm::tlm_command command, std::uint64_t address, void* data, std::size_t bytes,
@@ -246,6 +287,11 @@ private:
     bool running_ = false;
     bool blocked_ = false;
     sc_core::sc_event wake_;
+    // Sleeps hardly ever end by their timeout. The alarm that ends them stays set for later ones, so that
+    // most sleeps cost the kernel no timeout of their own.
+    sc_core::sc_event alarm_;
+    Picoseconds alarm_at_ = never;    ///< kernel time that alarm_ is set for
+    Picoseconds sleep_until_ = never; ///< end of the sleep under way, valid while blocked_
     sc_core::sc_event became_idle_;
 
     unsigned masked_ = 0;

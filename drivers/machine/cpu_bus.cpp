@@ -122,9 +122,8 @@ void Cpu::transfer(tlm::tlm_command command, std::uint64_t address, void* data, 
     advance_to(kernel_time() + delay);
 }
 
-std::uint64_t Cpu::load(std::uint64_t address, unsigned bytes) {
+std::uint64_t Cpu::load_in_any_way(std::uint64_t address, unsigned bytes) {
     std::uint64_t value = 0;
-    bound_lead();
     bytes = std::clamp(bytes, 1u, 8u);
     if (const unsigned char* memory = direct(address, bytes))
         copy_word(&value, memory, bytes);
@@ -181,6 +180,10 @@ void Cpu::fill(std::uint64_t address, std::uint8_t value, std::size_t bytes) {
     std::vector<unsigned char> block(std::min(bytes, PageAllocator::page_size), value);
     for (std::size_t done = 0; done < bytes; done += block.size())
         write(address + done, block.data(), std::min(bytes - done, block.size()));
+}
+
+void Cpu::clean_lines(std::uint64_t address, std::size_t bytes) {
+    local_ += lines(address, bytes) * parameters_.clflush;
 }
 
 std::uint64_t Cpu::peek(std::uint64_t address, unsigned bytes) {

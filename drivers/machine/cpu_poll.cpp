@@ -14,15 +14,20 @@ Picoseconds round_up(Picoseconds t, Picoseconds period) { return (t + period - 1
 class Cpu::Watch {
 public:
     Watch(Cpu& cpu, std::uint64_t address)
-        : cpu_(cpu), address_(address), monitor_(cpu.machine_.line_monitor()) {
-        cpu_.machine_.start_polling(address_, cpu_);
+        : cpu_(cpu),
+          address_(address),
+          monitor_(cpu.machine_.line_monitor()),
+          shared_(cpu.machine_.cpus() > 1) {
+        if (shared_)
+            cpu_.machine_.start_polling(address_, cpu_);
         if (monitor_ != nullptr)
             monitor_->watch(address_, cpu_.wake_);
     }
     ~Watch() {
         if (monitor_ != nullptr)
             monitor_->unwatch(address_, cpu_.wake_);
-        cpu_.machine_.stop_polling(address_, cpu_);
+        if (shared_)
+            cpu_.machine_.stop_polling(address_, cpu_);
     }
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
@@ -39,6 +44,7 @@ private:
     Cpu& cpu_;
     std::uint64_t address_;
     LineMonitor* monitor_;
+    bool shared_; ///< there are other CPUs, whose stores the machine tells of
 };
 
 bool Cpu::poll_memory(std::uint64_t address, unsigned bytes, const std::function<bool(std::uint64_t)>& done,

@@ -56,6 +56,20 @@ bool PageAllocator::free(std::uint64_t address, std::size_t count) {
     return true;
 }
 
+void PageAllocator::reserve(std::uint64_t address, std::uint64_t bytes) {
+    const std::uint64_t first = align_down(address, page_size);
+    const std::uint64_t last = align_up(address + bytes, page_size);
+    std::map<std::uint64_t, std::uint64_t> rest;
+    for (const auto& [begin, size] : runs_) {
+        const std::uint64_t end = begin + size;
+        if (begin < std::min(first, end))
+            rest.emplace(begin, std::min(first, end) - begin);
+        if (std::max(last, begin) < end)
+            rest.emplace(std::max(last, begin), end - std::max(last, begin));
+    }
+    runs_ = std::move(rest);
+}
+
 // First fit: the lowest address that holds an aligned run.
 std::uint64_t PageAllocator::take_run(std::uint64_t bytes, std::uint64_t alignment) {
     for (auto run = runs_.begin(); run != runs_.end(); ++run) {

@@ -24,6 +24,10 @@ public:
     /// False, and nothing happens, unless every page of the run is allocated.
     bool free(std::uint64_t address, std::size_t count);
 
+    /// Never hands out what lies in [address, address + bytes): a hole in the RAM. Before the first
+    /// allocation.
+    void reserve(std::uint64_t address, std::uint64_t bytes);
+
     std::uint64_t base() const { return base_; }
     std::uint64_t end() const { return end_; }
     std::size_t pages_in_use() const { return in_use_; }

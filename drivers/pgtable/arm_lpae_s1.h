@@ -1,16 +1,12 @@
-// VMSAv8-64 stage-1 tables with the 4 KiB granule (Arm SMMUv3, chapter 3 and Arm ARM D8), written the way
-// Linux's io-pgtable does: entries are plain stores, a new table is hooked in by compare-and-exchange so that
-// two CPUs may race, the loser gives its page back.
+// VMSAv8-64 stage-1 tables with the 4 KiB granule (Arm SMMUv3, chapter 3 and Arm ARM D8).
 //
-// Does: 4 KiB, 2 MiB and 1 GiB leaves, a block over an existing table (table unhooked, walk caches flushed,
-// subtree freed), part of a block unmapped (block split), optional contiguous hints. Walks are coherent: no
-// cache cleaning. Does not: 16 and 64 KiB granules, 52-bit addresses, TTB1, freeing of tables that became
-// empty (Linux neither).
+// Does: 4 KiB, 2 MiB and 1 GiB leaves, optional contiguous hints, and what RadixTable does. Walks are
+// coherent: no cache cleaning. Does not: 16 and 64 KiB granules, 52-bit addresses, TTB1, freeing of tables
+// that became empty (Linux neither).
 #pragma once
 
-#include "drivers/pgtable/io_pgtable.h"
-
-#include <array>
+#include "drivers/pgtable/radix_table.h"
+#include "models/smmuv3/spec/translation_table.h"
 
 namespace iommusim::pgtable {
 
@@ -37,64 +33,55 @@ struct ArmLpaeS1Registers {
     std::uint64_t mair; ///< bytes 0 non-cacheable, 1 write-back, 2 device nGnRE, 3 system cache
 };
 
-class ArmLpaeS1 final : public IoPageTable {
+/// A Format of RadixTable. Its level 1 is level 3 of the architecture.
+class ArmLpaeS1Format {
+public:
+    static constexpr unsigned granule_bits = 12;
+    static constexpr unsigned stride = 9;
+    static constexpr unsigned contiguous_entries = 16; // the same at every level
+    static constexpr bool frees_covered_tables = false;
+
+    explicit ArmLpaeS1Format(bool contiguous_hint) : contiguous_hint_(contiguous_hint) {}
+
+    static bool is_valid(std::uint64_t entry) { return valid.get(entry) != 0; }
+    static bool is_table(std::uint64_t entry, unsigned level) {
+        return level > 1 && type.get(entry) == type_table;
+    }
+    static std::uint64_t output(std::uint64_t entry) { return address.in_place(entry); }
+    static std::uint64_t table(std::uint64_t below, unsigned) { return below | type_table; }
+    static std::uint64_t attributes(unsigned protection);
+    static std::uint64_t attributes_of(std::uint64_t leaf) {
+        return without_hint(leaf) & ~(address.mask() | type.mask());
+    }
+    static std::uint64_t leaf(std::uint64_t output, std::uint64_t attributes, unsigned level) {
+        return output | attributes | (level == 1 ? type_page : type_block);
+    }
+
+    bool uses_hints() const { return contiguous_hint_; }
+    static bool has_hint(std::uint64_t leaf) { return contiguous.get(leaf) != 0; }
+    static std::uint64_t with_hint(std::uint64_t leaf) { return contiguous.put(leaf, 1); }
+    static std::uint64_t without_hint(std::uint64_t leaf) { return contiguous.put(leaf, 0); }
+
+private:
+    static constexpr Field valid = smmuv3::spec::descriptor::valid;
+    static constexpr Field type = smmuv3::spec::descriptor::type;
+    static constexpr std::uint64_t type_table = smmuv3::spec::descriptor::type_table;
+    static constexpr std::uint64_t type_block = smmuv3::spec::descriptor::type_block;
+    static constexpr std::uint64_t type_page = smmuv3::spec::descriptor::type_page;
+    static constexpr Field address = smmuv3::spec::descriptor::address_4k;
+    static constexpr Field contiguous = smmuv3::spec::stage1_leaf::contiguous;
+
+    bool contiguous_hint_;
+};
+
+extern template class RadixTable<ArmLpaeS1Format>;
+
+class ArmLpaeS1 final : public RadixTable<ArmLpaeS1Format> {
 public:
     /// Allocates the start-level table on `cpu`. valid() is false if there was no memory for it.
     ArmLpaeS1(machine::Cpu& cpu, TlbOps&, const ArmLpaeS1Config& = {});
 
-    bool valid() const { return root_ != no_table; }
     ArmLpaeS1Registers registers() const;
-
-    std::uint64_t page_sizes() const override { return config_.page_sizes; }
-    std::uint64_t input_end() const override { return 1ull << config_.input_bits; }
-    dma::Status map_pages(machine::Cpu&, std::uint64_t iova, std::uint64_t physical, std::uint64_t page_size,
-                          std::size_t count, unsigned protection, std::uint64_t& mapped) override;
-    std::uint64_t unmap_pages(machine::Cpu&, std::uint64_t iova, std::uint64_t page_size, std::size_t count,
-                              dma::Gather&) override;
-    std::uint64_t iova_to_phys(machine::Cpu&, std::uint64_t iova) override;
-    void release(machine::Cpu&) override;
-
-    /// Table pages in use, the start-level table included.
-    std::size_t tables() const { return tables_; }
-
-private:
-    static constexpr std::uint64_t no_table = ~0ull;
-
-    struct Position {
-        std::uint64_t table; ///< physical address of the table page
-        unsigned level;
-    };
-
-    /// A page table that was reached lately, so that the host need not read the tables above it again. The
-    /// walk costs simulated time all the same.
-    struct ReachedTable {
-        std::uint64_t region = no_table; ///< input address divided by what the table covers
-        std::uint64_t table = no_table;
-    };
-
-    bool supported(std::uint64_t page_size) const;
-    bool reached_before(machine::Cpu&, std::uint64_t iova, Position&) const;
-    void remember(std::uint64_t iova, std::uint64_t table);
-    std::uint64_t allocate_table(machine::Cpu&);
-    void free_table(machine::Cpu&, std::uint64_t table);
-    void free_subtree(machine::Cpu&, std::uint64_t table, unsigned level);
-    std::uint64_t install_table(machine::Cpu&, std::uint64_t entry, std::uint64_t expected,
-                                std::uint64_t table);
-    dma::Status write_leaves(machine::Cpu&, Position, std::uint64_t iova, std::uint64_t physical,
-                             std::size_t count, std::uint64_t attributes);
-    void remove_table(machine::Cpu&, std::uint64_t entry, std::uint64_t descriptor, unsigned level,
-                      std::uint64_t iova);
-    std::uint64_t clear_entries(machine::Cpu&, Position, std::uint64_t iova, std::size_t count, dma::Gather&);
-    std::uint64_t split_block(machine::Cpu&, Position, std::uint64_t descriptor, std::uint64_t iova,
-                              std::uint64_t page_size, std::size_t& count);
-    void drop_hint(machine::Cpu&, Position, unsigned index);
-
-    TlbOps& tlb_;
-    ArmLpaeS1Config config_;
-    unsigned start_level_;
-    std::uint64_t root_ = no_table;
-    std::size_t tables_ = 0;
-    std::array<ReachedTable, 64> reached_; ///< by region; emptied whenever a table is unhooked
 };
 
 } // namespace iommusim::pgtable

@@ -14,8 +14,8 @@
 
 namespace iommusim::pgtable {
 
-/// CPU time of the table code itself; loads, stores, barriers and page allocations come on top, from
-/// CpuParameters.
+/// CPU time of the table code itself; loads, stores, barriers, cleaned lines and page allocations come on
+/// top, from CpuParameters.
 struct PageTableParameters {
     PageTableParameters() { set_defaults(*this); }
     static const std::vector<Parameter<PageTableParameters>>& table();
@@ -29,11 +29,14 @@ struct PageTableParameters {
 class TlbOps {
 public:
     virtual ~TlbOps() = default;
-    /// A leaf of `size` bytes at `iova` was removed: collect it in the gather, invalidate at the next sync.
+    /// A leaf of `size` bytes at `iova` was removed, or a table that served so many: collect the range in the
+    /// gather, invalidate at the next sync. Tables to free after it may be in gather.free_pages already, but
+    /// not yet those of this range: a sync that makes room must free only what was gathered before.
     virtual void add_page(machine::Cpu&, std::uint64_t iova, std::uint64_t size, dma::Gather&) = 0;
-    /// A table that served [iova, iova + size) was unhooked: invalidate leaves and walk caches of the range
-    /// and wait; the table's pages are reused when this returns. `granule` is the smallest leaf that may have
-    /// been below it.
+    /// A table that served [iova, iova + size) was unhooked and its pages are not in a gather, because a
+    /// block takes its place or the format frees tables at once: invalidate leaves and walk caches of the
+    /// range and wait; the table's pages are reused when this returns. `granule` is the smallest leaf that
+    /// may have been below it.
     virtual void flush_walk(machine::Cpu&, std::uint64_t iova, std::uint64_t size, std::uint64_t granule) = 0;
 };
 
@@ -56,7 +59,14 @@ public:
 
     /// Removes up to `count` entries of `page_size`, at most to the end of their table page. Returns the
     /// bytes removed; less than asked means the end of the table page or a hole, 0 a hole at `iova` (or no
-    /// memory to split a block).
+    /// memory to split a block). A table where a leaf of `page_size` could be is removed with all that is
+    /// below it, holes or not; a block of which only a part shall go is split.
+    ///
+    /// Formats that free covered tables (VT-d) also remove every table whose whole input range lies in
+    /// [iova, iova + count * page_size), and put the pages of removed tables into gather.free_pages: whoever
+    /// invalidates the gather's range, or flushes everything later if it is `queued`, frees them then, and
+    /// must invalidate walk caches if there are any. Other formats (Arm) keep tables that become empty, and
+    /// free removed ones at once after TlbOps::flush_walk().
     virtual std::uint64_t unmap_pages(machine::Cpu&, std::uint64_t iova, std::uint64_t page_size,
                                       std::size_t count, dma::Gather&) = 0;
 

@@ -13,7 +13,8 @@ namespace {
 constexpr unsigned slots_per_word = 64;
 }
 
-CommandQueue::CommandQueue(const Configuration& configuration, ErrorLog* log, Statistics& statistics)
+CommandQueue::CommandQueue(const Configuration& configuration, dma::DriverErrorLog* log,
+                           Statistics& statistics)
     : configuration_(configuration), registers_(configuration), log_(log), statistics_(statistics) {}
 
 bool CommandQueue::allocate(machine::Cpu& cpu, const Features& features) {

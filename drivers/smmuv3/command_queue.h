@@ -40,7 +40,7 @@ struct Submission {
 
 class CommandQueue {
 public:
-    CommandQueue(const Configuration&, ErrorLog*, Statistics&);
+    CommandQueue(const Configuration&, dma::DriverErrorLog*, Statistics&);
 
     /// Allocates the ring. False: no memory.
     bool allocate(machine::Cpu&, const Features&);
@@ -114,7 +114,7 @@ private:
 
     const Configuration& configuration_;
     UnitRegisters registers_;
-    ErrorLog* log_;
+    dma::DriverErrorLog* log_;
     Statistics& statistics_;
     WaitMonitor* monitor_ = nullptr;
     Features features_;

@@ -20,8 +20,7 @@ bool CommandQueue::passed(std::uint32_t consumer_index, std::uint32_t position) 
 
 void CommandQueue::report_timeout(machine::Cpu& cpu, DriverError error, std::uint32_t position) {
     ++statistics_.timeouts;
-    if (log_)
-        log_->on_driver_error(error, cpu.time(), position);
+    note_error(log_, error, cpu.time(), position);
 }
 
 bool CommandQueue::wait_for_room(machine::Cpu& cpu, std::uint32_t entries) {

@@ -80,4 +80,9 @@ const char* name(DriverError error) {
     return "unknown";
 }
 
+void note_error(dma::DriverErrorLog* log, DriverError error, Picoseconds time, std::uint64_t detail) {
+    if (log != nullptr)
+        log->on_driver_error({name(error), time, detail});
+}
+
 } // namespace iommusim::smmuv3_driver

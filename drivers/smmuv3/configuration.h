@@ -2,6 +2,7 @@
 // and which mistakes a test wants it to make.
 #pragma once
 
+#include "drivers/dma/iommu_driver.h"
 #include "models/base/parameters.h"
 #include "models/base/time.h"
 
@@ -94,12 +95,8 @@ enum class DriverError : std::uint8_t {
 /// The specification's or this driver's name of the error, for logs.
 const char* name(DriverError error);
 
-/// Receives every error of one driver; `time` is the local time of the CPU that noticed it.
-class ErrorLog {
-public:
-    virtual ~ErrorLog() = default;
-    virtual void on_driver_error(DriverError error, Picoseconds time, std::uint64_t detail) = 0;
-};
+/// Tells the log, if there is one; `time` is the local time of the CPU that noticed it.
+void note_error(dma::DriverErrorLog* log, DriverError error, Picoseconds time, std::uint64_t detail);
 
 /// What the driver counted since it was created.
 struct Statistics {

@@ -1,5 +1,5 @@
-// The context descriptors of one address space's streams: a single descriptor, a linear table by substream,
-// or two levels with 1024 descriptors per second-level table.
+// The context descriptors of a stream, or of several that share them: a single descriptor, a linear table by
+// substream, or two levels with 1024 descriptors per second-level table.
 #pragma once
 
 #include "drivers/smmuv3/command_queue.h"

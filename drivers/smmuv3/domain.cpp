@@ -1,6 +1,7 @@
 #include "drivers/smmuv3/domain.h"
 
 #include "drivers/dma/iommu_api.h"
+#include "drivers/pgtable/map_range.h"
 #include "drivers/smmuv3/command_batch.h"
 
 #include <algorithm>
@@ -14,18 +15,14 @@ constexpr std::uint64_t translation_granule = 4096;
 }
 
 Smmuv3Domain::Smmuv3Domain(Smmuv3Driver& driver, const DomainConfiguration& configuration)
-    : driver_(driver),
-      queue_(driver.commands()),
-      name_(configuration.name),
-      contexts_(driver.configuration(), driver.commands()) {}
+    : driver_(driver), queue_(driver.commands()), name_(configuration.name) {}
 
 std::unique_ptr<Smmuv3Domain> Smmuv3Domain::create(Smmuv3Driver& driver, machine::Cpu& cpu,
                                                    const DomainConfiguration& configuration) {
     std::unique_ptr<Smmuv3Domain> domain(new Smmuv3Domain(driver, configuration));
     if (domain->initialise(cpu, configuration))
         return domain;
-    if (driver.log_)
-        driver.log_->on_driver_error(DriverError::no_memory, cpu.time(), 0);
+    note_error(driver.log_, DriverError::no_memory, cpu.time(), 0);
     return nullptr;
 }
 
@@ -42,14 +39,8 @@ bool Smmuv3Domain::initialise(machine::Cpu& cpu, const DomainConfiguration& conf
     if (asid_ == 0)
         return false;
     tables_ = std::make_unique<pgtable::ArmLpaeS1>(cpu, static_cast<pgtable::TlbOps&>(*this), tables);
-    if (tables_->valid()) {
-        if (contexts_.allocate(cpu, features)) {
-            if (contexts_.write(cpu, 0, context_entry(), streams_))
-                return true;
-            contexts_.release(cpu);
-        }
-        tables_->release(cpu);
-    }
+    if (tables_->valid())
+        return true;
     driver_.free_asid(asid_);
     return false;
 }
@@ -77,33 +68,31 @@ ContextEntry Smmuv3Domain::context_entry() const {
     return entry;
 }
 
-bool Smmuv3Domain::attach(machine::Cpu& cpu, std::uint32_t stream_id) {
-    Smmuv3Domain* const current = driver_.attached(stream_id);
+bool Smmuv3Domain::attach(machine::Cpu& cpu, std::uint32_t stream_id, std::uint32_t substream_id) {
+    Smmuv3Domain* const current = driver_.attached(stream_id, substream_id);
     if (current == this)
         return true;
     if (current != nullptr)
-        current->detach(cpu, stream_id);
-    if (!driver_.streams().write_stage1(cpu, stream_id, contexts_.pointer()))
+        current->detach(cpu, stream_id, substream_id);
+    if (!driver_.install(cpu, {stream_id, substream_id}, *this))
         return false;
-    streams_.insert(std::lower_bound(streams_.begin(), streams_.end(), stream_id), stream_id);
-    driver_.attached_[stream_id] = this;
+    const Attachment attachment{stream_id, substream_id};
+    attachments_.insert(std::lower_bound(attachments_.begin(), attachments_.end(), attachment), attachment);
     return true;
 }
 
-void Smmuv3Domain::detach(machine::Cpu& cpu, std::uint32_t stream_id) {
-    if (driver_.attached(stream_id) != this)
+void Smmuv3Domain::detach(machine::Cpu& cpu, std::uint32_t stream_id, std::uint32_t substream_id) {
+    if (driver_.attached(stream_id, substream_id) != this)
         return;
-    driver_.streams().write_unattached(cpu, stream_id);
-    streams_.erase(std::lower_bound(streams_.begin(), streams_.end(), stream_id));
-    driver_.attached_.erase(stream_id);
+    const Attachment attachment{stream_id, substream_id};
+    driver_.remove(cpu, attachment);
+    attachments_.erase(std::lower_bound(attachments_.begin(), attachments_.end(), attachment));
 }
 
 void Smmuv3Domain::release(machine::Cpu& cpu) {
-    while (!streams_.empty())
-        detach(cpu, streams_.back());
-    contexts_.remove(cpu, 0, streams_);
+    while (!attachments_.empty())
+        detach(cpu, attachments_.back().stream, attachments_.back().substream);
     flush_iotlb_all(cpu); // before the ASID and the table pages may be used for something else
-    contexts_.release(cpu);
     tables_->release(cpu);
     driver_.free_asid(asid_);
 }
@@ -111,34 +100,12 @@ void Smmuv3Domain::release(machine::Cpu& cpu) {
 dma::Status Smmuv3Domain::map_pages(machine::Cpu& cpu, std::uint64_t iova, std::uint64_t physical,
                                     std::uint64_t page_size, std::size_t count, unsigned protection,
                                     std::uint64_t& mapped) {
-    while (count > 0) {
-        std::uint64_t done = 0;
-        const dma::Status status =
-            tables_->map_pages(cpu, iova, physical, page_size, count, protection, done);
-        mapped += done;
-        if (status != dma::Status::ok || done == 0)
-            return status;
-        iova += done;
-        physical += done;
-        count -= std::min<std::size_t>(count, done / page_size);
-    }
-    return dma::Status::ok;
+    return pgtable::map_range(*tables_, cpu, iova, physical, page_size, count, protection, mapped);
 }
 
 std::uint64_t Smmuv3Domain::unmap_pages(machine::Cpu& cpu, std::uint64_t iova, std::uint64_t page_size,
                                         std::size_t count, dma::Gather& gather) {
-    std::uint64_t total = 0;
-    while (count > 0) {
-        const std::uint64_t done = tables_->unmap_pages(cpu, iova, page_size, count, gather);
-        if (done == 0)
-            break;
-        total += done;
-        iova += done;
-        count -= std::min<std::size_t>(count, done / page_size);
-        if (done % page_size != 0)
-            break;
-    }
-    return total;
+    return pgtable::unmap_range(*tables_, cpu, iova, page_size, count, gather);
 }
 
 std::uint64_t Smmuv3Domain::iova_to_phys(machine::Cpu& cpu, std::uint64_t iova) {

@@ -1,11 +1,10 @@
-// One I/O address space behind an SMMUv3: stage-1 page tables, an ASID, a context descriptor, and the streams
-// that use them. Strict contract: when iotlb_sync() or flush_iotlb_all() returns, the unit has dropped the
-// translations and every transaction that used them is complete.
+// One I/O address space behind an SMMUv3: stage-1 page tables, an ASID, and the streams and substreams whose
+// context descriptors name them. Strict contract: when iotlb_sync() or flush_iotlb_all() returns, the unit
+// has dropped the translations and every transaction that used them is complete.
 #pragma once
 
 #include "drivers/dma/iommu_domain.h"
 #include "drivers/pgtable/arm_lpae_s1.h"
-#include "drivers/smmuv3/context_table.h"
 #include "drivers/smmuv3/smmuv3.h"
 
 #include <cstdint>
@@ -30,18 +29,20 @@ public:
     static std::unique_ptr<Smmuv3Domain> create(Smmuv3Driver&, machine::Cpu&,
                                                 const DomainConfiguration& = {});
 
-    /// Makes a stream translate through this domain; takes it away from another domain first. False: the
-    /// stream id is out of the unit's range, or no memory.
-    bool attach(machine::Cpu&, std::uint32_t stream_id);
-    /// The stream aborts (or bypasses, by configuration) from now on. No effect if it is not attached here.
-    void detach(machine::Cpu&, std::uint32_t stream_id);
+    /// Makes a stream, or one substream of it, translate through this domain; takes it away from another
+    /// domain first. False: the stream or substream id is out of the unit's range, or no memory.
+    bool attach(machine::Cpu&, std::uint32_t stream_id, std::uint32_t substream_id = 0);
+    /// Its accesses abort from now on (or bypass, by configuration, when nothing of the stream is attached
+    /// any more). No effect if it is not attached here.
+    void detach(machine::Cpu&, std::uint32_t stream_id, std::uint32_t substream_id = 0);
     /// Detaches everything, drops the ASID's translations, gives memory and ASID back. The last call before
     /// destruction; without it they stay allocated.
     void release(machine::Cpu&);
 
     unsigned asid() const { return asid_; }
-    const std::vector<std::uint32_t>& streams() const { return streams_; }
-    const ContextTable& contexts() const { return contexts_; }
+    /// What the streams and substreams of this domain have as context descriptor.
+    ContextEntry context_entry() const;
+    const std::vector<Attachment>& attachments() const { return attachments_; } ///< ascending
 
     const char* name() const override { return name_.c_str(); }
     std::uint64_t page_sizes() const override { return tables_->page_sizes(); }
@@ -59,7 +60,6 @@ private:
     Smmuv3Domain(Smmuv3Driver&, const DomainConfiguration&);
 
     bool initialise(machine::Cpu&, const DomainConfiguration&);
-    ContextEntry context_entry() const;
     void add_page(machine::Cpu&, std::uint64_t iova, std::uint64_t size, dma::Gather&) override;
     void flush_walk(machine::Cpu&, std::uint64_t iova, std::uint64_t size, std::uint64_t granule) override;
     void invalidate(machine::Cpu&, std::uint64_t iova, std::uint64_t size, std::uint64_t granule, bool leaf);
@@ -69,9 +69,8 @@ private:
     CommandQueue& queue_;
     std::string name_;
     unsigned asid_ = 0;
-    ContextTable contexts_;
     std::unique_ptr<pgtable::ArmLpaeS1> tables_;
-    std::vector<std::uint32_t> streams_; ///< attached, ascending
+    std::vector<Attachment> attachments_;
 };
 
 } // namespace iommusim::smmuv3_driver

@@ -28,7 +28,7 @@ FaultRecord decode_event(const std::uint64_t* words) {
     return r;
 }
 
-EventQueue::EventQueue(const Configuration& configuration, CommandQueue& commands, ErrorLog* log,
+EventQueue::EventQueue(const Configuration& configuration, CommandQueue& commands, dma::DriverErrorLog* log,
                        FaultObserver* observer, Statistics& statistics)
     : configuration_(configuration),
       registers_(configuration),
@@ -54,8 +54,8 @@ void EventQueue::drain(machine::Cpu& cpu) {
         // Take over the overflow flag together with the index: records were lost behind this point.
         const auto flag = static_cast<std::uint32_t>(spec::eventq_prod::ovflg.in_place(producer));
         const bool overflowed = flag != spec::eventq_cons::ovackflg.in_place(consumer_);
-        if (overflowed && log_)
-            log_->on_driver_error(DriverError::event_overflow, cpu.time(), producer);
+        if (overflowed)
+            note_error(log_, DriverError::event_overflow, cpu.time(), producer);
         const std::uint32_t end = producer & position_mask;
         if (position == end) {
             if (overflowed) {
@@ -90,7 +90,7 @@ void EventQueue::handle(machine::Cpu& cpu, const std::uint64_t* words) {
 }
 
 ErrorHandler::ErrorHandler(machine::Machine& machine, const Configuration& configuration,
-                           CommandQueue& commands, ErrorLog* log, Statistics& statistics)
+                           CommandQueue& commands, dma::DriverErrorLog* log, Statistics& statistics)
     : registers_(configuration),
       commands_(commands),
       log_(log),
@@ -103,8 +103,7 @@ void ErrorHandler::check_errors(machine::Cpu& cpu) {
 }
 
 void ErrorHandler::report(machine::Cpu& cpu, DriverError error, std::uint64_t detail) {
-    if (log_)
-        log_->on_driver_error(error, cpu.time(), detail);
+    note_error(log_, error, cpu.time(), detail);
 }
 
 void ErrorHandler::handle(machine::Cpu& cpu) {

@@ -41,7 +41,7 @@ public:
 
 class EventQueue {
 public:
-    EventQueue(const Configuration&, CommandQueue&, ErrorLog*, FaultObserver*, Statistics&);
+    EventQueue(const Configuration&, CommandQueue&, dma::DriverErrorLog*, FaultObserver*, Statistics&);
 
     /// Allocates the ring. False: no memory.
     bool allocate(machine::Cpu&, const Features&);
@@ -58,7 +58,7 @@ private:
     const Configuration& configuration_;
     UnitRegisters registers_;
     CommandQueue& commands_;
-    ErrorLog* log_;
+    dma::DriverErrorLog* log_;
     FaultObserver* observer_;
     Statistics& statistics_;
     std::uint64_t base_ = 0;
@@ -69,7 +69,7 @@ private:
 /// The global errors of one unit: logs them, gets a stopped command queue going again, acknowledges.
 class ErrorHandler : public WaitMonitor {
 public:
-    ErrorHandler(machine::Machine&, const Configuration&, CommandQueue&, ErrorLog*, Statistics&);
+    ErrorHandler(machine::Machine&, const Configuration&, CommandQueue&, dma::DriverErrorLog*, Statistics&);
 
     /// From the interrupt, and from CPUs that have waited for the command queue for long. One CPU at a time;
     /// does nothing if no error is active.
@@ -82,7 +82,7 @@ private:
 
     UnitRegisters registers_;
     CommandQueue& commands_;
-    ErrorLog* log_;
+    dma::DriverErrorLog* log_;
     Statistics& statistics_;
     machine::Spinlock lock_;
 };

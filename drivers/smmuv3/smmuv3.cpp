@@ -1,5 +1,6 @@
 #include "drivers/smmuv3/smmuv3.h"
 
+#include "drivers/smmuv3/domain.h"
 #include "models/smmuv3/spec/registers.h"
 
 namespace iommusim::smmuv3_driver {
@@ -20,8 +21,9 @@ std::uint32_t cr1_value() {
 
 } // namespace
 
-Smmuv3Driver::Smmuv3Driver(machine::Machine& machine, const Configuration& configuration, ErrorLog* log,
-                           FaultObserver* faults, dma::InvalidationObserver* invalidations)
+Smmuv3Driver::Smmuv3Driver(machine::Machine& machine, const Configuration& configuration,
+                           dma::DriverErrorLog* log, FaultObserver* faults,
+                           dma::InvalidationObserver* invalidations)
     : machine_(machine),
       configuration_(configuration),
       log_(log),
@@ -45,23 +47,20 @@ bool Smmuv3Driver::probe(machine::Cpu& cpu) {
     id.iidr = registers_.read(cpu, spec::reg::iidr);
     std::uint64_t lacking = 0;
     if (!decide_features(id, configuration_, features_, lacking)) {
-        if (log_)
-            log_->on_driver_error(DriverError::unusable_unit, cpu.time(), lacking);
+        note_error(log_, DriverError::unusable_unit, cpu.time(), lacking);
         return false;
     }
     asids_.assign(1ull << features_.asid_bits, false);
     if (commands_.allocate(cpu, features_) && events_.allocate(cpu, features_) &&
         streams_.allocate(cpu, features_))
         return true;
-    if (log_)
-        log_->on_driver_error(DriverError::no_memory, cpu.time(), 0);
+    note_error(log_, DriverError::no_memory, cpu.time(), 0);
     return false;
 }
 
 bool Smmuv3Driver::timed_out(machine::Cpu& cpu, std::uint64_t offset) {
     ++statistics_.timeouts;
-    if (log_)
-        log_->on_driver_error(DriverError::acknowledge_timeout, cpu.time(), offset);
+    note_error(log_, DriverError::acknowledge_timeout, cpu.time(), offset);
     return false;
 }
 
@@ -188,9 +187,81 @@ void Smmuv3Driver::disconnect_interrupts() {
     interrupts_connected_ = false;
 }
 
-Smmuv3Domain* Smmuv3Driver::attached(std::uint32_t stream_id) const {
-    const auto found = attached_.find(stream_id);
-    return found == attached_.end() ? nullptr : found->second;
+Smmuv3Domain* Smmuv3Driver::attached(std::uint32_t stream_id, std::uint32_t substream_id) const {
+    const auto stream = attached_.find(stream_id);
+    if (stream == attached_.end())
+        return nullptr;
+    const auto domain = stream->second.domains.find(substream_id);
+    return domain == stream->second.domains.end() ? nullptr : domain->second;
+}
+
+const ContextTable* Smmuv3Driver::contexts(std::uint32_t stream_id) const {
+    const auto stream = attached_.find(stream_id);
+    return stream == attached_.end() ? nullptr : &stream->second.contexts;
+}
+
+bool Smmuv3Driver::install(machine::Cpu& cpu, const Attachment& attachment, Smmuv3Domain& domain) {
+    const auto [entry, is_new] =
+        attached_.try_emplace(attachment.stream, Stream{{configuration_, commands_}, {}, {}});
+    Stream& stream = entry->second;
+    if (!is_new) {
+        if (!stream.contexts.write(cpu, attachment.substream, domain.context_entry(), stream.users))
+            return false;
+    } else if (!stream.contexts.allocate(cpu, features_) ||
+               !stream.contexts.write(cpu, attachment.substream, domain.context_entry(), {}) ||
+               !streams_.write_stage1(cpu, attachment.stream, stream.contexts.pointer())) {
+        stream.contexts.release(cpu);
+        attached_.erase(entry);
+        return false;
+    }
+    stream.users = {attachment.stream};
+    stream.domains[attachment.substream] = &domain;
+    return true;
+}
+
+void Smmuv3Driver::remove(machine::Cpu& cpu, const Attachment& attachment) {
+    const auto entry = attached_.find(attachment.stream);
+    Stream& stream = entry->second;
+    stream.domains.erase(attachment.substream);
+    if (!stream.domains.empty()) {
+        stream.contexts.remove(cpu, attachment.substream, stream.users);
+        return;
+    }
+    streams_.write_unattached(cpu, attachment.stream); // takes the cached descriptors along (4.3.1)
+    stream.contexts.release(cpu);
+    attached_.erase(entry);
+}
+
+std::unique_ptr<dma::IommuDomain> Smmuv3Driver::create_domain(machine::Cpu& cpu,
+                                                              const dma::DomainRequest& request) {
+    if (request.stage == dma::Stage::second || request.stage == dma::Stage::nested)
+        return nullptr;
+    DomainConfiguration configuration;
+    configuration.name = request.name;
+    return Smmuv3Domain::create(*this, cpu, configuration);
+}
+
+bool Smmuv3Driver::attach(machine::Cpu& cpu, dma::IommuDomain& domain, const dma::DeviceAddress& device) {
+    if (device.has_pasid && device.pasid == 0)
+        return false;
+    return static_cast<Smmuv3Domain&>(domain).attach(cpu, device.id, device.has_pasid ? device.pasid : 0);
+}
+
+void Smmuv3Driver::detach(machine::Cpu& cpu, dma::IommuDomain& domain, const dma::DeviceAddress& device) {
+    static_cast<Smmuv3Domain&>(domain).detach(cpu, device.id, device.has_pasid ? device.pasid : 0);
+}
+
+void Smmuv3Driver::release(machine::Cpu& cpu, dma::IommuDomain& domain) {
+    static_cast<Smmuv3Domain&>(domain).release(cpu);
+}
+
+dma::IommuDriver::Counters Smmuv3Driver::counters() const {
+    return {{"driver.doorbells", statistics_.doorbells},
+            {"driver.commands", statistics_.commands},
+            {"driver.syncs", statistics_.syncs},
+            {"driver.exchange_attempts", statistics_.exchange_attempts},
+            {"driver.exchanges", statistics_.exchanges},
+            {"driver.queue_full_waits", statistics_.full_waits}};
 }
 
 unsigned Smmuv3Driver::allocate_asid() {

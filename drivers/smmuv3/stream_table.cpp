@@ -9,7 +9,7 @@ namespace iommusim::smmuv3_driver {
 
 namespace spec = smmuv3::spec;
 
-StreamTable::StreamTable(const Configuration& configuration, CommandQueue& queue, ErrorLog* log)
+StreamTable::StreamTable(const Configuration& configuration, CommandQueue& queue, dma::DriverErrorLog* log)
     : configuration_(configuration), queue_(queue), log_(log) {}
 
 bool StreamTable::allocate(machine::Cpu& cpu, const Features& features) {
@@ -38,8 +38,7 @@ std::uint64_t StreamTable::allocate_entries(machine::Cpu& cpu, std::uint64_t cou
     const std::uint64_t bytes = count * spec::ste::bytes;
     const std::uint64_t address = cpu.allocate_pages((bytes + page - 1) / page, std::max(bytes, page));
     if (address == machine::PageAllocator::none) {
-        if (log_)
-            log_->on_driver_error(DriverError::no_memory, cpu.time(), 0);
+        note_error(log_, DriverError::no_memory, cpu.time(), 0);
         return 0;
     }
     const StreamEntry entry = unattached_entry();

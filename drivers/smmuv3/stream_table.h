@@ -24,7 +24,7 @@ struct ContextPointer {
 
 class StreamTable {
 public:
-    StreamTable(const Configuration&, CommandQueue&, ErrorLog*);
+    StreamTable(const Configuration&, CommandQueue&, dma::DriverErrorLog*);
 
     /// Allocates the table; every stream gets its entry for unattached streams. False: no memory.
     bool allocate(machine::Cpu&, const Features&);
@@ -52,7 +52,7 @@ private:
 
     const Configuration& configuration_;
     CommandQueue& queue_;
-    ErrorLog* log_;
+    dma::DriverErrorLog* log_;
     Features features_;
     bool two_level_ = false;
     unsigned stream_bits_ = 0;

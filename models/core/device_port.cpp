@@ -23,7 +23,7 @@ void DevicePort::prepare(ClientAccess& access, tlm::tlm_generic_payload& payload
     access.requester = requester_of(payload);
     access.address = payload.get_address();
     access.length = payload.get_data_length();
-    access.write = payload.is_write();
+    access.write = access.inflight.write = payload.is_write();
     access.lookup = ClientAccess::Lookup::not_begun;
     payload.set_dmi_allowed(false);
 }

@@ -17,6 +17,15 @@ namespace iommusim {
 /// Completion commands of one queue wait for the marks of their own queue.
 inline constexpr unsigned drain_groups = 8;
 
+/// Which accesses a completion command has to wait for: those of the group whose direction counts. What an
+/// invalidation overtakes leaves nothing in a cache in any case.
+struct DrainMark {
+    constexpr DrainMark(unsigned g, bool r = true, bool w = true) : group(g), reads(r), writes(w) {}
+    unsigned group;
+    bool reads;
+    bool writes;
+};
+
 class InflightTable {
 public:
     /// One access. What it depends on becomes known on the way: the requester at once, the address space
@@ -38,8 +47,8 @@ public:
         std::uint64_t table_address = 1; ///< first input address of the table descriptors it may have read
         std::uint64_t table_last = 0;    ///< last input address, inclusive; before the first: none
         bool has_translation = false;    ///< address-space bits of the tag, and the extents, are valid
-        bool write = false;
-        bool stale = false; ///< marked: must not fill any cache
+        bool write = false;              ///< its direction
+        bool stale = false;              ///< marked: must not fill any cache
 
         /// A completion command may be waiting for this access.
         bool marked() const { return groups_ != 0; }
@@ -85,15 +94,15 @@ public:
     }
 
     /// Marks accesses that use a translation of the scope, whatever its address.
-    void mark_scope(unsigned group, const TagScope& scope) {
+    void mark_scope(const DrainMark& how, const TagScope& scope) {
         for (Entry* e = first_; e; e = e->next_)
             if (e->has_translation && scope.covers(e->tag))
-                mark(*e, group);
+                mark(*e, how);
     }
 
     /// Marks accesses that use a translation of the scope overlapping [address, last]; with `tables` also
     /// walks that may have read a table descriptor for an address in there.
-    void mark_range(unsigned group, const TagScope& scope, std::uint64_t address, std::uint64_t last,
+    void mark_range(const DrainMark& how, const TagScope& scope, std::uint64_t address, std::uint64_t last,
                     bool tables) {
         for (Entry* e = first_; e; e = e->next_) {
             if (!e->has_translation || !scope.covers(e->tag, e->insists))
@@ -101,21 +110,21 @@ public:
             const bool walks = tables && e->table_address <= e->table_last;
             if ((e->address <= last && e->last >= address) ||
                 (walks && e->table_address <= last && e->table_last >= address))
-                mark(*e, group);
+                mark(*e, how);
         }
     }
 
     /// Marks accesses that use configuration of the scope (requester bits only).
-    void mark_configuration(unsigned group, const TagScope& scope) {
+    void mark_configuration(const DrainMark& how, const TagScope& scope) {
         for (Entry* e = first_; e; e = e->next_)
             if (scope.covers(e->tag))
-                mark(*e, group);
+                mark(*e, how);
     }
 
     /// Marks whatever is under way.
-    void mark_all(unsigned group) {
+    void mark_all(const DrainMark& how) {
         for (Entry* e = first_; e; e = e->next_)
-            mark(*e, group);
+            mark(*e, how);
     }
 
     bool drained(unsigned group) const { return marked_[group] == 0; }
@@ -124,11 +133,11 @@ public:
     std::size_t count() const { return count_; }
 
 private:
-    void mark(Entry& entry, unsigned group) {
+    void mark(Entry& entry, const DrainMark& how) {
         entry.stale = true;
-        if (!(entry.groups_ & (1u << group))) {
-            entry.groups_ |= 1u << group;
-            ++marked_[group];
+        if ((entry.write ? how.writes : how.reads) && !(entry.groups_ & (1u << how.group))) {
+            entry.groups_ |= 1u << how.group;
+            ++marked_[how.group];
         }
     }
 

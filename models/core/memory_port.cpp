@@ -16,12 +16,12 @@ MemoryPort::Hops& MemoryPort::Hops::of(tlm::tlm_generic_payload& payload) {
 }
 
 MemoryPort::OwnPayload& MemoryPort::acquire_payload() {
-    if (pool_.empty()) {
+    if (!unused_) {
         payloads_.push_back(std::make_unique<OwnPayload>(*this));
-        pool_.push_back(payloads_.back().get());
+        unused_ = payloads_.back().get();
     }
-    OwnPayload& payload = *pool_.back();
-    pool_.pop_back();
+    OwnPayload& payload = *unused_;
+    unused_ = payload.next_unused;
     payload.acquire();
     payload.set_byte_enable_ptr(nullptr);
     payload.set_dmi_allowed(false);
@@ -38,6 +38,7 @@ bool MemoryPort::Access::await_ready() {
         payload.set_data_length(length_);
         payload.set_streaming_width(length_);
         payload_ = &payload;
+        hops_ = &payload.hops;
     }
     if (pace_.timed())
         return false;
@@ -53,17 +54,21 @@ bool MemoryPort::Access::await_ready() {
 }
 
 void MemoryPort::Access::await_suspend(std::coroutine_handle<> h) {
-    Hops& hops = Hops::of(*payload_);
-    hop_ = Hop{&port_, payload_, hops.innermost, now() + pace_.take(), h, 0};
-    hops.innermost = &hop_;
-    port_.send(hop_);
+    if (!own_)
+        hops_ = &Hops::of(*payload_);
+    hop_ = Hop{&port_, payload_, hops_->innermost, now() + pace_.take(), h, 0};
+    hops_->innermost = &hop_;
+    if (port_.request_) // request exclusion rule: wait for END_REQ of the one before
+        port_.waiting_requests_.push_back(&hop_);
+    else
+        port_.issue(hop_);
 }
 
 tlm::tlm_response_status MemoryPort::Access::await_resume() {
     if (!pace_.timed())
         return status_;
     status_ = payload_->get_response_status();
-    Hops::of(*payload_).innermost = hop_.outer;
+    hops_->innermost = hop_.outer;
     pace_.spend(hop_.way_back);
     return status_;
 }
@@ -72,13 +77,6 @@ MemoryPort::Access::~Access() {
     // Not when the simulation is torn down with this access under way: the target may hold the payload then.
     if (own_ && payload_ && status_ != tlm::TLM_INCOMPLETE_RESPONSE)
         payload_->release();
-}
-
-void MemoryPort::send(Hop& hop) {
-    if (request_) // request exclusion rule: wait for END_REQ of the one before
-        waiting_requests_.push_back(&hop);
-    else
-        issue(hop);
 }
 
 void MemoryPort::issue(Hop& hop) {

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <tlm>
+#include <utility>
 #include <vector>
 
 namespace iommusim {
@@ -35,12 +36,21 @@ class MemoryPort : public tlm::tlm_bw_transport_if<> {
         void copy_from(const tlm::tlm_extension_base&) override {}
         Hop* innermost = nullptr;
     };
+    struct OwnHops final : Hops {
+        void free() override {} // it goes with the payload that it is a member of
+    };
 
     /// A payload of the port's own, pooled.
     struct OwnPayload final : tlm::tlm_generic_payload, tlm::tlm_mm_interface {
-        explicit OwnPayload(MemoryPort& p) : port(p) { set_mm(this); }
-        void free(tlm::tlm_generic_payload*) override { port.pool_.push_back(this); }
+        explicit OwnPayload(MemoryPort& p) : port(p) {
+            set_mm(this);
+            set_extension<Hops>(&hops);
+        }
+        ~OwnPayload() override { clear_extension<Hops>(); }
+        void free(tlm::tlm_generic_payload*) override { next_unused = std::exchange(port.unused_, this); }
         MemoryPort& port;
+        OwnPayload* next_unused = nullptr;
+        OwnHops hops;
     };
 
 public:
@@ -78,6 +88,7 @@ public:
         void* data_ = nullptr;
         std::uint64_t address_ = 0;
         tlm::tlm_generic_payload* payload_ = nullptr;
+        Hops* hops_ = nullptr; ///< of the payload
         unsigned length_ = 0;
         tlm::tlm_command command_ = tlm::TLM_IGNORE_COMMAND;
         bool own_ = true;
@@ -133,7 +144,6 @@ private:
     void request_direct(tlm::tlm_generic_payload& payload);
 
     OwnPayload& acquire_payload();
-    void send(Hop& hop);
     void issue(Hop& hop);
     void request_ended();
     void finish(Hop& hop, Picoseconds delay);
@@ -141,7 +151,7 @@ private:
 
     TimedQueue& queue_;
     std::vector<std::unique_ptr<OwnPayload>> payloads_;
-    std::vector<OwnPayload*> pool_;
+    OwnPayload* unused_ = nullptr;      ///< first of a list
     Hop* request_ = nullptr;            ///< the one whose END_REQ is outstanding
     std::deque<Hop*> waiting_requests_; ///< only used with targets that withhold END_REQ
     DirectRegion direct_;

@@ -1,5 +1,7 @@
 // A private time-ordered queue of callbacks that arms one sc_event: how everything inside a module happens
 // later. Equal times run in the order in which they were scheduled, so nothing depends on the kernel's order.
+// A queue that another one's callback gives something to do at once runs right after that one, without the
+// kernel.
 // C++17: part of the public modules.
 #pragma once
 
@@ -25,7 +27,7 @@ public:
     /// Drops everything scheduled and everything scheduled from now on. For destructors of the owner.
     void close();
     bool closed() const { return closed_; }
-    bool idle() const { return heap_.empty(); }
+    bool idle() const { return !has_first_; }
 
 private:
     struct Item {
@@ -33,19 +35,29 @@ private:
         std::uint64_t sequence;
         Callback fn;
         void* argument;
-        bool operator<(const Item& other) const { // std heaps keep the largest in front
+        bool operator<(const Item& other) const { // std heaps keep the largest at the root
             return when != other.when ? when > other.when : sequence > other.sequence;
         }
     };
 
-    void run();
-    void arm(Picoseconds when);
+    /// The end of the chain of queues that run in the current activation; null outside of one.
+    static inline TimedQueue* last_due = nullptr;
 
-    std::vector<Item> heap_;
+    void run_chain();
+    void run(Picoseconds current);
+    void arm(Picoseconds when);
+    void insert_behind_first(const Item& item);
+    void take_first_of_others();
+
+    Item first_{};             ///< the next one, valid if has_first_: most queues hold one item or none
+    std::vector<Item> others_; ///< a heap
+    bool has_first_ = false;
     std::uint64_t sequence_ = 0;
     Picoseconds armed_ = 0; ///< time of the pending notification, valid if is_armed_
     bool is_armed_ = false;
     bool running_ = false;
+    bool is_due_ = false;            ///< in the chain, not yet run
+    TimedQueue* next_due_ = nullptr; ///< in the chain
     bool closed_ = false;
     sc_core::sc_event wake_;
 };

@@ -13,13 +13,19 @@ struct Translation {
         pass,    ///< go on to `output`
         abort,   ///< answer with an error
         discard, ///< answer with success; writes are dropped, reads return zero (RAZ/WI)
+        message, ///< an interrupt: `message` is written to `output` instead of the data
+        done,    ///< carried out inside the unit: answer with success, nothing goes on
     };
 
     Outcome outcome = Outcome::abort;
     bool permission_fault =
-        false; ///< abort because the access is not permitted, not because nothing is mapped
+        false;                ///< abort because the access is not permitted, not because nothing is mapped
+    bool empty = false;       ///< abort of a translation request: answered with R = W = 0, not with an error
+    bool unsupported = false; ///< abort of a translation request: the device has no business to ask
+    bool untranslated_only = false; ///< translation requests: the device must not translate this page itself
     bool may_read = false;
     bool may_write = false;
+    std::uint32_t message = 0;  ///< data of an interrupt message
     std::uint64_t output = 0;   ///< translated address of the byte asked for
     std::uint64_t first = 0;    ///< first input address this answer holds for
     std::uint64_t last = ~0ull; ///< last input address this answer holds for, inclusive

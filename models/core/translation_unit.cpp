@@ -1,6 +1,10 @@
 #include "models/core/translation_unit.h"
 
+#include "models/base/bits.h"
+#include "models/core/ats.h"
+
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace iommusim {
@@ -9,6 +13,11 @@ namespace {
 
 tlm::tlm_response_status refusal(const Translation& translation) {
     return translation.permission_fault ? tlm::TLM_COMMAND_ERROR_RESPONSE : tlm::TLM_ADDRESS_ERROR_RESPONSE;
+}
+
+/// A device reads any error but "unsupported request" as a completer abort.
+tlm::tlm_response_status refusal_of_request(const Translation& translation) {
+    return translation.unsupported ? ats_completion::unsupported_request : tlm::TLM_ADDRESS_ERROR_RESPONSE;
 }
 
 TranslationUse use_of(const ClientAccess& access, std::uint64_t address, unsigned length, Picoseconds when) {
@@ -32,12 +41,15 @@ void TranslationUnit::look_up_piece(ClientAccess& access, std::uint64_t address)
 void TranslationUnit::report_begin(const ClientAccess& access, std::uint64_t address, unsigned length) {
     if (access.answer.outcome == Translation::Outcome::pass)
         probe_->on_translation(use_of(access, address, length, access.pace.time()));
-    else
+    else if (access.answer.outcome == Translation::Outcome::abort ||
+             access.answer.outcome == Translation::Outcome::discard)
         probe_->on_fault(TranslationFault{access.pace.time(), access.requester, address, access.write,
                                           access.answer.fault});
 }
 
 bool TranslationUnit::serve_at_once(ClientAccess& access) {
+    if (access.requester.address_type == AddressType::translation_request)
+        return false;
     inflight_.enter(access.inflight);
     const Translation& answer = translate_now(access, access.address);
     if (answer.outcome != Translation::Outcome::pass || access.length == 0 ||
@@ -61,18 +73,40 @@ Process TranslationUnit::serve(ClientAccess& access) {
     tlm::tlm_generic_payload& payload = *access.payload;
     MemoryPort& memory = downstream(access.port);
     const Translation& answer = access.answer;
+    const bool translation_request = access.requester.address_type == AddressType::translation_request;
+    TranslationOrder* const order = order_of(access);
+    std::uint64_t number = 0;
+    Resource::Slot place;
+    if (order) {
+        place = co_await order->enter(access.pace);
+        number = order->number();
+    }
     if (access.lookup == ClientAccess::Lookup::not_begun) {
         inflight_.enter(access.inflight);
-        look_up_piece(access, access.address);
+        if (!translation_request)
+            look_up_piece(access, access.address);
     }
 
     tlm::tlm_response_status status = tlm::TLM_OK_RESPONSE;
-    for (unsigned done = 0;;) {
+    if (translation_request)
+        status = co_await answer_translation_request(access);
+    if (translation_request && order) {
+        co_await order->turn(number);
+        order->pass();
+    }
+    for (unsigned done = 0; !translation_request;) {
         const std::uint64_t address = access.address + done;
         if (access.lookup == ClientAccess::Lookup::missed && access.pace.timed())
             access.answer = co_await translate(access, address);
         else if (access.lookup == ClientAccess::Lookup::missed)
             translate_untimed(access, address, access.answer);
+        if (order && done == 0) {
+            co_await access.pace.settle();
+            co_await order->turn(number);
+            order->pass();
+            if (access.write) // posted; a read keeps its place until the data is back
+                place.release();
+        }
         const unsigned left = access.length - done;
         const std::uint64_t room = answer.last - address;
         const unsigned part = room < left ? static_cast<unsigned>(room + 1) : left;
@@ -85,6 +119,11 @@ Process TranslationUnit::serve(ClientAccess& access) {
                 std::memset(payload.get_data_ptr() + done, 0, part);
         } else if (answer.outcome == Translation::Outcome::abort) {
             status = refusal(answer);
+        } else if (answer.outcome == Translation::Outcome::message) {
+            status =
+                co_await memory.write(access.pace, answer.output, &answer.message, sizeof answer.message);
+        } else if (answer.outcome == Translation::Outcome::done) {
+            status = tlm::TLM_OK_RESPONSE;
         } else if (part == access.length) {
             payload.set_address(answer.output);
             status = co_await memory.forward(access.pace, payload);
@@ -112,6 +151,45 @@ Process TranslationUnit::serve(ClientAccess& access) {
     inflight_.leave(access.inflight);
     if (access.pace.timed())
         access.port.respond(access);
+}
+
+/// One completion entry for each page from the address on. The first that cannot be translated ends the list;
+/// only if there is none before it, it decides how the request is answered.
+Task<tlm::tlm_response_status> TranslationUnit::answer_translation_request(ClientAccess& access) {
+    tlm::tlm_generic_payload& payload = *access.payload;
+    const unsigned entries = access.length / 8;
+    if (access.write || entries == 0)
+        co_return tlm::TLM_COMMAND_ERROR_RESPONSE;
+    std::memset(payload.get_data_ptr(), 0, access.length);
+    std::uint64_t address = align_down(access.address, 4096);
+    for (unsigned i = 0; i < entries; ++i, address += 4096) {
+        look_up_piece(access, address);
+        if (access.lookup == ClientAccess::Lookup::missed && access.pace.timed())
+            access.answer = co_await translate(access, address);
+        else if (access.lookup == ClientAccess::Lookup::missed)
+            translate_untimed(access, address, access.answer);
+        const Translation& answer = access.answer;
+        if (probe_ && answer.outcome == Translation::Outcome::abort && answer.fault[0] != 0)
+            probe_->on_fault(
+                TranslationFault{access.pace.time(), access.requester, address, false, answer.fault});
+        if (answer.outcome != Translation::Outcome::pass) {
+            const bool refused = i == 0 && !answer.empty;
+            co_return refused ? refusal_of_request(answer) : tlm::TLM_OK_RESPONSE;
+        }
+        // Bypass has no page size of its own; what is told is bounded so that an invalidation stays small.
+        const std::uint64_t extent = answer.last - answer.first;
+        const unsigned size_log2 =
+            extent >= low_bits(30) ? 30 : static_cast<unsigned>(std::bit_width(extent));
+        std::uint64_t entry = ats_completion::encode_address(answer.output, size_log2);
+        if (answer.may_read)
+            entry |= ats_completion::read;
+        if (answer.may_write)
+            entry |= ats_completion::write;
+        if (answer.untranslated_only)
+            entry |= ats_completion::untranslated_only;
+        std::memcpy(payload.get_data_ptr() + i * 8, &entry, 8);
+    }
+    co_return tlm::TLM_OK_RESPONSE;
 }
 
 /// For paces that never suspend.

@@ -1,6 +1,6 @@
 // The part of a DMA's way through an IOMMU that is the same in every architecture: split at page ends,
-// translate, stay in the in-flight table until observable downstream, answer; direct-memory grants and their
-// revocation; debug access. An architecture supplies translate().
+// translate, stay in the in-flight table until observable downstream, answer; ATS translation requests;
+// direct-memory grants and their revocation; debug access. An architecture supplies translate().
 #pragma once
 
 #include "models/core/device_port.h"
@@ -8,7 +8,9 @@
 #include "models/core/memory_port.h"
 #include "models/core/probe.h"
 #include "models/core/translation.h"
+#include "models/core/translation_order.h"
 
+#include <memory>
 #include <vector>
 
 namespace iommusim {
@@ -45,14 +47,28 @@ protected:
             probe_->on_diagnostic(now(), what);
     }
 
+    /// The order that a port keeps, null: none.
+    struct PortOrder {
+        std::unique_ptr<TranslationOrder> reads;
+        std::unique_ptr<TranslationOrder> writes;
+    };
+
     TimedQueue& queue_;
     InflightTable inflight_;
     Probe* probe_ = nullptr;
+    std::vector<PortOrder> orders_; ///< by port; empty: no port keeps one
 
 private:
     Process serve(ClientAccess& access) override;
     bool serve_at_once(ClientAccess& access) override;
+    TranslationOrder* order_of(const ClientAccess& access) const {
+        if (orders_.empty() || !access.pace.timed())
+            return nullptr;
+        const PortOrder& port = orders_[access.port.index()];
+        return access.write ? port.writes.get() : port.reads.get();
+    }
     void look_up_piece(ClientAccess& access, std::uint64_t address);
+    Task<tlm::tlm_response_status> answer_translation_request(ClientAccess& access);
     const Translation& translate_now(ClientAccess& access, std::uint64_t address);
     void report_begin(const ClientAccess& access, std::uint64_t address, unsigned length);
     unsigned debug(DevicePort& port, tlm::tlm_generic_payload& payload) override;

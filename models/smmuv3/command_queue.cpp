@@ -12,18 +12,14 @@ using namespace spec;
 CommandQueue::CommandQueue(const Parameters& parameters, RegisterFile& registers, MemoryPort& memory,
                            Interrupts& interrupts, EventQueue& events, CommandExecutor& executor,
                            TimedQueue& queue, ProcessList& processes)
-    : parameters_(parameters),
+    : CommandProcessor(memory, queue, processes),
+      parameters_(parameters),
       registers_(registers),
       memory_(memory),
       interrupts_(interrupts),
       events_(events),
-      executor_(executor),
-      queue_(queue),
-      processes_(processes),
-      ring_(memory),
-      work_(queue),
-      became_idle_(queue) {
-    run().resume(); // up to its first wait
+      executor_(executor) {
+    start();
 }
 
 bool CommandQueue::enabled() const {
@@ -31,154 +27,83 @@ bool CommandQueue::enabled() const {
 }
 
 bool CommandQueue::runnable() const {
-    return enabled() && !registers_.error_active(gerror::cmdq_err) && producer_ != consumer_ &&
-           ring_.geometry().consistent(producer_, consumer_);
+    return enabled() && !registers_.error_active(gerror::cmdq_err) && producer() != consumer() &&
+           geometry().consistent(producer(), consumer());
 }
 
 void CommandQueue::enable() {
     const QueueConfig config = registers_.command_queue();
-    ring_.configure(RingGeometry{config.base, config.log2size, static_cast<unsigned>(command::bytes), true});
-    producer_ = registers_.command_producer();
-    consumer_ = published_ = registers_.command_consumer();
-    work_.announce();
+    configure(RingGeometry{config.base, config.log2size, static_cast<unsigned>(command::bytes), true},
+              registers_.command_producer(), registers_.command_consumer());
 }
 
-void CommandQueue::disable() { ring_.abandon(); }
-
-void CommandQueue::doorbell(std::uint32_t producer, Picoseconds delay) {
-    doorbells_.push_back(producer);
-    queue_.schedule(now() + delay, doorbell_arrived, this);
+bool CommandQueue::accept(std::uint32_t producer) {
+    if (Probe* probe = executor_.probe())
+        probe->on_doorbell(DoorbellEvent{now(), producer});
+    return true;
 }
 
-void CommandQueue::doorbell_arrived(void* self) {
-    CommandQueue& queue = *static_cast<CommandQueue*>(self);
-    queue.producer_ = queue.doorbells_.front();
-    queue.doorbells_.pop_front();
-    if (Probe* probe = queue.executor_.probe())
-        probe->on_doorbell(DoorbellEvent{now(), queue.producer_});
-    queue.work_.announce();
-}
-
-void CommandQueue::resume(Picoseconds delay) { queue_.schedule(now() + delay, resumed, this); }
-
-void CommandQueue::resumed(void* self) { static_cast<CommandQueue*>(self)->work_.announce(); }
-
-void CommandQueue::publish(std::uint32_t consumer) {
-    if (published_ == consumer)
-        return;
-    const bool was_full = ring_.geometry().full(producer_, published_);
-    published_ = consumer;
+void CommandQueue::show(std::uint32_t consumer) {
+    const bool was_full = geometry().full(producer(), registers_.command_consumer());
     registers_.set_command_consumer(consumer);
     if (was_full && registers_.features().sev)
         interrupts_.wire(line_wake_event);
 }
 
 void CommandQueue::fail(unsigned code) {
-    ring_.drop();
+    drop();
     registers_.set_command_error(code); // before GERROR, so that software finds the reason
     interrupts_.error(gerror::cmdq_err);
 }
 
-Process CommandQueue::run() {
-    Pace pace(Pacing::timed, queue_);
-    unsigned burst = static_cast<unsigned>(parameters_.command_fetch_burst);
-    for (;;) {
-        if (!runnable()) {
-            if (published_ != consumer_ && (enabled() || busy_)) {
-                co_await pace.settle(); // the acknowledgement of the last command
-                publish(consumer_);
-                continue;
-            }
-            busy_ = false;
-            became_idle_.announce();
-            // What is still to be waited out overlaps with the idle time.
-            const Picoseconds ready = pace.time();
-            pace.take();
-            co_await work_.wait();
-            if (ready > now())
-                pace.spend(ready - now());
-            pace.spend(parameters_.doorbell_latency);
-            continue;
-        }
-        busy_ = true;
-        if (!ring_.has_next()) {
-            const tlm::tlm_response_status status = co_await ring_.fetch(pace, consumer_, producer_, burst);
-            publish(consumer_); // the acknowledgement of the last command has arrived meanwhile
-            ++fetches_;
-            if (!enabled()) {
-                ring_.drop();
-                continue;
-            }
-            if (status != tlm::TLM_OK_RESPONSE && burst > 1) {
-                burst = 1; // the error may belong to a later command of the burst
-                continue;
-            }
-            burst = static_cast<unsigned>(parameters_.command_fetch_burst);
-            if (status != tlm::TLM_OK_RESPONSE) {
-                fail(cerror::abt);
-                continue;
-            }
-        }
-
-        const std::uint64_t* const entry = ring_.take();
-        const std::uint64_t words[command::words] = {entry[0], entry[1]};
-        const std::uint32_t index = consumer_;
-        const Picoseconds fetched = ring_.fetched_at();
-        const Picoseconds started = pace.time();
-        const unsigned op = static_cast<unsigned>(command::opcode.get(words));
-        pace.spend(parameters_.command_decode);
-        if (!legal(words)) {
-            co_await pace.settle();
-            publish(consumer_);
-            fail(cerror::ill);
-            continue;
-        }
-
-        Picoseconds drained = started;
-        if (op == opcode::sync) {
-            drained = co_await drain(pace);
-            consumer_ = ring_.geometry().advance(index);
-            publish(consumer_); // observable no later than the completion signal
-            co_await signal(pace, words);
-            ++syncs_;
-        } else {
-            co_await invalidate(pace, words, index);
-            consumer_ = ring_.geometry().advance(index); // published when its acknowledgement is in
-        }
-        ++consumed_;
-        if (Probe* probe = executor_.probe())
-            probe->on_command(CommandEvent{index, command_name(op), op == opcode::sync, fetched, started,
-                                           drained, pace.time()});
+Task<Done> CommandQueue::execute(Pace& pace, const FetchedCommand& command) {
+    const std::uint64_t* const words = command.words;
+    const auto op = static_cast<unsigned>(command::opcode.get(words));
+    pace.spend(parameters_.command_decode);
+    if (!legal(words)) {
+        co_await pace.settle();
+        publish(command.index);
+        fail(cerror::ill);
+        co_return Done{};
     }
+
+    Picoseconds drained = command.started;
+    if (op == opcode::sync) {
+        drained = co_await drain(pace);
+        consume(command.index);
+        publish(consumer()); // observable no later than the completion signal
+        co_await signal(pace, words);
+        ++syncs_;
+    } else if (op == opcode::prefetch_config || op == opcode::prefetch_addr) {
+        co_await pace.settle();
+        prefetch(words);
+        consume(command.index);
+    } else {
+        // To the TBUs, where it takes effect, and back. The TCU's own caches are done in the same time.
+        pace.spend(parameters_.link_latency + parameters_.invalidation_lookup);
+        co_await pace.settle();
+        publish(command.index); // everything before this command has been acknowledged by now
+        const CommandContext context{command_name(op), command.index};
+        if (op >= opcode::cfgi_ste && op <= opcode::cfgi_cd_all) {
+            executor_.invalidate(decode_cfgi(words), context);
+        } else {
+            const std::uint64_t looked_at = executor_.invalidate(decode_tlbi(words), context);
+            pace.spend(looked_at * parameters_.invalidation_probe);
+        }
+        pace.spend(parameters_.link_latency);
+        consume(command.index); // published when its acknowledgement is in
+    }
+    if (Probe* probe = executor_.probe())
+        probe->on_command(CommandEvent{command.index, command_name(op), op == opcode::sync, command.fetched,
+                                       command.started, drained, pace.time()});
+    co_return Done{};
 }
 
-Task<Done> CommandQueue::invalidate(Pace& pace, const std::uint64_t* words, std::uint32_t index) {
-    const unsigned op = static_cast<unsigned>(command::opcode.get(words));
-    const CommandContext context{command_name(op), index};
-    switch (op) {
-    case opcode::prefetch_config:
-    case opcode::prefetch_addr: // hints; the configuration is what a first access waits for longest
-        co_await pace.settle();
-        executor_.prefetch_configuration(static_cast<std::uint32_t>(command::stream_id.get(words)),
-                                         command::ssv.get(words) != 0,
-                                         static_cast<std::uint32_t>(command::substream_id.get(words)));
-        co_return Done{};
-    default:
-        break;
-    }
-
-    // To the TBUs, where it takes effect, and back. The TCU's own caches are done in the same time.
-    pace.spend(parameters_.link_latency + parameters_.invalidation_lookup);
-    co_await pace.settle();
-    publish(index); // everything before this command has been acknowledged by now
-    if (op >= opcode::cfgi_ste && op <= opcode::cfgi_cd_all) {
-        executor_.invalidate(decode_cfgi(words), context);
-    } else {
-        const std::uint64_t looked_at = executor_.invalidate(decode_tlbi(words), context);
-        pace.spend(looked_at * parameters_.invalidation_probe);
-    }
-    pace.spend(parameters_.link_latency);
-    co_return Done{};
+/// A hint; the configuration is what a first access waits for longest.
+void CommandQueue::prefetch(const std::uint64_t* words) {
+    executor_.prefetch_configuration(static_cast<std::uint32_t>(command::stream_id.get(words)),
+                                     command::ssv.get(words) != 0,
+                                     static_cast<std::uint32_t>(command::substream_id.get(words)));
 }
 
 Task<Picoseconds> CommandQueue::drain(Pace& pace) {
@@ -192,7 +117,7 @@ Task<Picoseconds> CommandQueue::drain(Pace& pace) {
         co_return at_once;
     }
     co_await pace.settle();
-    publish(consumer_);
+    publish(consumer());
     const Picoseconds began = now();
     while (!inflight.drained(drain_group))
         co_await inflight.progress().wait();

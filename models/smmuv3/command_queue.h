@@ -6,15 +6,14 @@
 // queue marked in the in-flight table and for the events recorded before it.
 #pragma once
 
+#include "models/core/command_processor.h"
 #include "models/core/inflight.h"
 #include "models/core/probe.h"
-#include "models/core/ring.h"
 #include "models/smmuv3/event_queue.h"
 #include "models/smmuv3/interrupts.h"
 #include "models/smmuv3/invalidation.h"
 #include "models/smmuv3/parameters.h"
-
-#include <deque>
+#include "models/smmuv3/spec/commands.h"
 
 namespace iommusim::smmuv3 {
 
@@ -31,7 +30,7 @@ public:
     virtual Probe* probe() const = 0;
 };
 
-class CommandQueue {
+class CommandQueue : public CommandProcessor<CommandQueue> {
 public:
     /// Marks of this queue in the in-flight table.
     static constexpr unsigned drain_group = 0;
@@ -40,40 +39,33 @@ public:
                  Interrupts& interrupts, EventQueue& events, CommandExecutor& executor, TimedQueue& queue,
                  ProcessList& processes);
 
-    ProcessList& processes() { return processes_; }
-
     /// Takes over base, size and indices; called when the queue becomes enabled.
     void enable();
     /// No new fetch; entries fetched ahead are dropped. The command in progress still ends, see busy().
-    void disable();
-    bool busy() const { return busy_; }
-    Condition& became_idle() { return became_idle_; }
+    void disable() { abandon(); }
 
-    /// The producer index was written and arrives `delay` from now.
-    void doorbell(std::uint32_t producer, Picoseconds delay);
-    /// Consumption may go on `delay` from now: an error was acknowledged.
-    void resume(Picoseconds delay);
-
-    std::uint64_t consumed() const { return consumed_; }
     std::uint64_t syncs() const { return syncs_; }
-    std::uint64_t fetches() const { return fetches_; }
     const StallCounter& drain_stalls() const { return drain_stalls_; }
 
 private:
-    Process run();
+    friend CommandProcessor<CommandQueue>;
     bool enabled() const;
     bool runnable() const;
+    unsigned fetch_burst() const { return static_cast<unsigned>(parameters_.command_fetch_burst); }
+    Picoseconds doorbell_latency() const { return parameters_.doorbell_latency; }
+    bool accept(std::uint32_t producer);
+    void show(std::uint32_t consumer);
+    void fetch_failed() { fail(spec::cerror::abt); }
+    Task<Done> execute(Pace& pace, const FetchedCommand& command);
+
     bool legal(const std::uint64_t* command) const;
     TlbInvalidation decode_tlbi(const std::uint64_t* command) const;
     static ConfigurationInvalidation decode_cfgi(const std::uint64_t* command);
-    Task<Done> invalidate(Pace& pace, const std::uint64_t* command, std::uint32_t index);
+    void prefetch(const std::uint64_t* command);
     /// Until everything before a CMD_SYNC is complete; the result is when the last access had drained.
     Task<Picoseconds> drain(Pace& pace);
     Task<Done> signal(Pace& pace, const std::uint64_t* command);
-    void publish(std::uint32_t consumer);
     void fail(unsigned code);
-    static void doorbell_arrived(void* self);
-    static void resumed(void* self);
 
     const Parameters& parameters_;
     RegisterFile& registers_;
@@ -81,19 +73,7 @@ private:
     Interrupts& interrupts_;
     EventQueue& events_;
     CommandExecutor& executor_;
-    TimedQueue& queue_;
-    ProcessList& processes_;
-    RingReader ring_;
-    Condition work_;
-    Condition became_idle_;
-    std::deque<std::uint32_t> doorbells_; ///< on their way
-    std::uint32_t producer_ = 0;          ///< as far as doorbells have arrived
-    std::uint32_t consumer_ = 0;          ///< next command to take up
-    std::uint32_t published_ = 0;         ///< the consumer index as software reads it
-    bool busy_ = false;
-    std::uint64_t consumed_ = 0;
     std::uint64_t syncs_ = 0;
-    std::uint64_t fetches_ = 0;
     StallCounter drain_stalls_{"drain"};
 };
 

@@ -1,38 +1,22 @@
 #include "feature_set.h"
 
-#include <iterator>
-
 namespace iommusim::smmuv3 {
 namespace {
 
 using namespace spec;
 
-/// One field of an identification register: where it is, what it means, and what this model puts there.
-struct IdField {
-    const char* name;
-    std::uint32_t IdRegisters::*id_register;
-    Field field;
-    std::uint64_t absent; ///< the value that says "not there"; `always` where no value does
-    std::uint64_t (*value)(const Features&);
-    const char* description;
-};
-
-constexpr std::uint64_t always = ~0ull;
-
-template <std::uint64_t n> std::uint64_t fixed(const Features&) { return n; }
-
-template <bool Features::*member> std::uint64_t flag(const Features& f) { return f.*member ? 1 : 0; }
-
-template <unsigned Features::*member> std::uint64_t number(const Features& f) { return f.*member; }
+using feature_page::always;
+using feature_page::fixed;
+using feature_page::flag;
+using feature_page::not_built;
+using feature_page::number;
 
 template <std::uint32_t Features::*member, unsigned msb, unsigned lsb> std::uint64_t part(const Features& f) {
     return bits(msb, lsb).get(f.*member);
 }
 
-constexpr auto not_built = fixed<0>;
-
 // In register and bit order; the data sheet of what software is told.
-const IdField id_fields[] = {
+const feature_page::IdField<Features, IdRegisters, std::uint32_t> id_fields[] = {
     {"IDR0.S2P", &IdRegisters::idr0, idr0::s2p, 0, not_built, "stage 2 translation"},
     {"IDR0.S1P", &IdRegisters::idr0, idr0::s1p, 0, fixed<1>, "stage 1 translation"},
     {"IDR0.TTF", &IdRegisters::idr0, idr0::ttf, 0, fixed<idr0::ttf_aarch64>,
@@ -163,22 +147,11 @@ std::string first_violation(const Features& f) {
 }
 
 IdRegisters make_id_registers(const Features& features) {
-    IdRegisters ids;
-    for (const IdField& f : id_fields) {
-        std::uint32_t& value = ids.*(f.id_register);
-        value = static_cast<std::uint32_t>(f.field.put(value, f.value(features)));
-    }
-    return ids;
+    return feature_page::make_id_registers<IdRegisters>(id_fields, features);
 }
 
 std::vector<FeatureRow> describe(const Features& features) {
-    std::vector<FeatureRow> rows;
-    rows.reserve(std::size(id_fields));
-    for (const IdField& f : id_fields) {
-        const std::uint64_t value = f.value(features);
-        rows.push_back({f.name, f.absent == always || value != f.absent, value, f.description});
-    }
-    return rows;
+    return feature_page::describe(id_fields, features);
 }
 
 } // namespace iommusim::smmuv3

@@ -18,6 +18,7 @@
 // C++17: included by foreign virtual platforms.
 #pragma once
 
+#include "../core/feature_page.h"
 #include "spec/registers.h"
 
 #include <cstdint>
@@ -65,13 +66,7 @@ struct IdRegisters {
 
 IdRegisters make_id_registers(const Features& features);
 
-/// One row of the feature page: one field of an identification register.
-struct FeatureRow {
-    std::string name;        ///< "IDR0.S1P"
-    bool advertised;         ///< the field's value says that the feature is there
-    std::uint64_t value;     ///< the field's value as software reads it
-    std::string description; ///< one line
-};
+using iommusim::FeatureRow;
 
 /// The feature page: every defined field of the identification registers, in register and bit order.
 std::vector<FeatureRow> describe(const Features& features);

@@ -223,23 +223,10 @@ InterruptConfig RegisterFile::interrupt(const InterruptRegisters& cfg) const {
 // ---------------------------------------------------------------------------------------------------------
 
 QueueConfig RegisterFile::queue(const Register& base, unsigned log2_max, std::uint64_t entry_bytes) const {
-    const unsigned log2size = std::min(static_cast<unsigned>(queue_base::log2size.get(base.value)), log2_max);
+    const unsigned log2 = log2size(base, log2_max);
     // The address field itself ends at 32 bytes, which is the least alignment.
-    return {align_down(queue_base::addr.in_place(base.value), entry_bytes << log2size), log2size,
+    return {align_down(queue_base::addr.in_place(base.value), entry_bytes << log2), log2,
             queue_base::ra.get(base.value) != 0};
-}
-
-std::uint32_t RegisterFile::command_producer() const {
-    return low(cmdq_prod_) & index_mask(command_queue().log2size);
-}
-std::uint32_t RegisterFile::command_consumer() const {
-    return low(cmdq_cons_) & index_mask(command_queue().log2size);
-}
-std::uint32_t RegisterFile::event_producer() const {
-    return low(eventq_prod_) & index_mask(event_queue().log2size);
-}
-std::uint32_t RegisterFile::event_consumer() const {
-    return low(eventq_cons_) & index_mask(event_queue().log2size);
 }
 
 void RegisterFile::set_command_consumer(std::uint32_t index) {
@@ -257,14 +244,14 @@ void RegisterFile::set_command_error(unsigned code) {
 }
 
 void RegisterFile::write_cmdq_prod(std::uint32_t value) {
-    const unsigned log2size = command_queue().log2size;
+    const unsigned log2 = command_log2size();
     if (cr0::cmdqen.get(cr0()) != 0) {
-        const std::uint32_t filled = fill(value, command_consumer(), log2size);
-        if (filled > (1u << log2size))
+        const std::uint32_t filled = fill(value, command_consumer(), log2);
+        if (filled > (1u << log2))
             events_.diagnostic(
                 "SMMU_CMDQ_PROD written more than the queue's size ahead of CMDQ_CONS (3.5.1)");
         // Moving back to CONS is allowed while a command error is active.
-        else if (filled < fill(command_producer(), command_consumer(), log2size) &&
+        else if (filled < fill(command_producer(), command_consumer(), log2) &&
                  !error_active(gerror::cmdq_err))
             events_.diagnostic("SMMU_CMDQ_PROD moved backwards while the queue is enabled (3.5.1)");
     }
@@ -273,10 +260,10 @@ void RegisterFile::write_cmdq_prod(std::uint32_t value) {
 }
 
 void RegisterFile::write_eventq_cons(std::uint32_t value) {
-    const unsigned log2size = event_queue().log2size;
+    const unsigned log2 = event_log2size();
     if (cr0::eventqen.get(cr0()) != 0 &&
-        fill(event_producer(), static_cast<std::uint32_t>(eventq_cons::rd.get(value)), log2size) >
-            fill(event_producer(), event_consumer(), log2size))
+        fill(event_producer(), static_cast<std::uint32_t>(eventq_cons::rd.get(value)), log2) >
+            fill(event_producer(), event_consumer(), log2))
         events_.diagnostic(
             "SMMU_EVENTQ_CONS moved past EVENTQ_PROD or backwards while the queue is enabled (3.5.1)");
     eventq_cons_.value = value;

@@ -117,10 +117,10 @@ public:
     InterruptConfig eventq_interrupt() const { return interrupt(eventq_irq_cfg_); }
 
     /// Indices with their wrap flag, bits above it 0.
-    std::uint32_t command_producer() const;
-    std::uint32_t command_consumer() const;
-    std::uint32_t event_producer() const;
-    std::uint32_t event_consumer() const;
+    std::uint32_t command_producer() const { return index(cmdq_prod_, command_log2size()); }
+    std::uint32_t command_consumer() const { return index(cmdq_cons_, command_log2size()); }
+    std::uint32_t event_producer() const { return index(eventq_prod_, event_log2size()); }
+    std::uint32_t event_consumer() const { return index(eventq_cons_, event_log2size()); }
     void set_command_consumer(std::uint32_t index); ///< leaves ERR
     void set_event_producer(std::uint32_t index);   ///< leaves OVFLG
 
@@ -184,6 +184,16 @@ private:
     void write_eventq_cons(std::uint32_t value);
     void check_handshake(const char* name, std::uint32_t changed, std::uint32_t unacknowledged);
 
+    static unsigned log2size(const Register& base, unsigned log2_max) {
+        const auto written = static_cast<unsigned>(spec::queue_base::log2size.get(base.value));
+        return written < log2_max ? written : log2_max;
+    }
+    /// An index of a queue and its wrap flag.
+    std::uint32_t index(const Register& r, unsigned log2) const {
+        return low(r) & static_cast<std::uint32_t>(low_bits(log2 + 1));
+    }
+    unsigned command_log2size() const { return log2size(cmdq_base_, features_.cmdq_log2_max); }
+    unsigned event_log2size() const { return log2size(eventq_base_, features_.eventq_log2_max); }
     QueueConfig queue(const Register& base, unsigned log2_max, std::uint64_t entry_bytes) const;
     InterruptConfig interrupt(const InterruptRegisters& cfg) const;
 

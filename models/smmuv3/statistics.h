@@ -1,25 +1,10 @@
-// What one SMMUv3 counted. Plain data. C++17: public.
+// What one SMMUv3 counted. C++17: public.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <utility>
-#include <vector>
+#include "../core/statistics.h"
 
 namespace iommusim::smmuv3 {
 
-/// Named counters in a fixed order; the names are the metric names of reports ("iommu.tlb.hits", ...).
-struct Statistics {
-    std::vector<std::pair<std::string, std::uint64_t>> counters;
-    /// Faults by the architecture's name, in event-number order.
-    std::vector<std::pair<std::string, std::uint64_t>> faults;
-    struct Stall {
-        std::string reason;
-        std::uint64_t count;
-        std::uint64_t total_ps;
-        std::uint64_t longest_ps;
-    };
-    std::vector<Stall> stalls;
-};
+using iommusim::Statistics;
 
 } // namespace iommusim::smmuv3

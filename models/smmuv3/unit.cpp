@@ -1,5 +1,7 @@
 #include "models/smmuv3/unit.h"
 
+#include "models/core/count.h"
+
 namespace iommusim::smmuv3 {
 
 using namespace spec;
@@ -100,6 +102,7 @@ Translation Unit::answer_fault(const ClientAccess& access, std::uint64_t address
     t.permission_fault = event == event_id::f_permission;
     t.first = align_down(address, 4096);
     t.last = address | 4095;
+    t.unsupported = event == event_id::f_bad_ats_treq;
     const bool by_address = event == event_id::f_walk_eabt || event >= event_id::f_translation;
     const bool policy = event >= event_id::f_translation && event <= event_id::f_permission &&
                         configuration.kind == Configuration::Kind::stage_1;
@@ -287,8 +290,8 @@ Task<Translation> Unit::translate(ClientAccess& access, std::uint64_t address) {
     const std::uint64_t key = canonical(address);
 
     // Equal misses are merged: the others wait for the first and look again. If it left nothing, they walk.
-    while (Tbu::Miss* const same = tbu.find_miss(key >> 12, owner)) {
-        ++tbu.merged_misses;
+    while (MissTable::Miss* const same = tbu.misses.find(key >> 12, owner)) {
+        ++tbu.misses.merged;
         pace.take(); // the wait is longer than the lookup before it
         const std::uint64_t before = tbu.tlb.statistics().fills;
         co_await same->done().wait();
@@ -302,7 +305,7 @@ Task<Translation> Unit::translate(ClientAccess& access, std::uint64_t address) {
         if (tbu.tlb.statistics().fills == before)
             break;
     }
-    const Tbu::Miss miss(tbu, key >> 12, owner);
+    const MissTable::Miss miss(tbu.misses, key >> 12, owner);
     const Resource::Slot tbu_slot = co_await tbu.slots.acquire(pace);
     pace.spend(parameters_.link_latency);
     co_await pace.settle();
@@ -355,15 +358,8 @@ void Unit::translate_untimed(ClientAccess& access, std::uint64_t address, Transl
 
 Statistics Unit::statistics() const {
     Statistics s;
-    const auto add = [&s](const std::string& name, std::uint64_t value) {
-        s.counters.emplace_back(name, value);
-    };
-    const auto cache = [&add](const std::string& name, const CacheStatistics& c) {
-        add(name + ".hits", c.hits);
-        add(name + ".misses", c.misses);
-        add(name + ".evictions", c.evictions);
-        add(name + ".invalidated", c.invalidated);
-    };
+    const auto add = [&s](const char* name, std::uint64_t value) { add_count(s, name, value); };
+    const auto cache = [&s](const std::string& name, const CacheStatistics& c) { add_cache(s, name, c); };
     const auto sum = [this](auto member) {
         CacheStatistics total;
         for (const std::unique_ptr<Tbu>& tbu : tbus_) {
@@ -384,7 +380,7 @@ Statistics Unit::statistics() const {
         cache("iommu.walk_cache.l" + std::to_string(level), walks_.cache_statistics(level));
     std::uint64_t merged = 0;
     for (const std::unique_ptr<Tbu>& tbu : tbus_)
-        merged += tbu->merged_misses;
+        merged += tbu->misses.merged;
     add("iommu.merged_misses", merged);
     add("iommu.walks", walks_.walks());
     add("iommu.walk_reads", walks_.descriptor_reads());
@@ -396,9 +392,7 @@ Statistics Unit::statistics() const {
     for (unsigned event = 0; event < 256; ++event)
         if (faults_[event])
             s.faults.emplace_back(event_name(event), faults_[event]);
-    const auto stall = [&s](const StallCounter& c) {
-        s.stalls.push_back({c.reason, c.count, c.total, c.longest});
-    };
+    const auto stall = [&s](const StallCounter& c) { add_stall(s, c); };
     for (const std::unique_ptr<Tbu>& tbu : tbus_)
         stall(tbu->slots.stalls());
     stall(tcu_slots_.stalls());

@@ -44,8 +44,9 @@ public:
     }
     void remove(const Hop* hop) {
         const auto position = hop - hops_.data();
-        std::copy(hops_.begin() + position + 1, hops_.begin() + static_cast<std::ptrdiff_t>(depth_),
-                  hops_.begin() + position);
+        if (static_cast<std::size_t>(position) + 1 < depth_)
+            std::copy(hops_.begin() + position + 1, hops_.begin() + static_cast<std::ptrdiff_t>(depth_),
+                      hops_.begin() + position);
         --depth_;
     }
 
@@ -65,11 +66,13 @@ sc_core::sc_time time_until(Picoseconds when) {
 
 /// Translates [first, last] of a target into initiators' addresses, clipped to the map entry. False if
 /// nothing is left.
-bool to_initiator_range(std::uint64_t base, std::uint64_t size, std::uint64_t& first, std::uint64_t& last) {
-    if (first >= size)
+template <class Entry> bool to_initiator_range(const Entry& e, std::uint64_t& first, std::uint64_t& last) {
+    const std::uint64_t lowest = e.target_base;
+    const std::uint64_t highest = e.target_base + (e.size - 1);
+    if (first > highest || last < lowest)
         return false;
-    last = base + std::min(last, size - 1);
-    first = base + first;
+    first = std::max(first, lowest) - e.target_base + e.base;
+    last = std::min(last, highest) - e.target_base + e.base;
     return true;
 }
 
@@ -114,15 +117,15 @@ Interconnect::Interconnect(sc_core::sc_module_name name, unsigned initiators, un
     }
 }
 
-void Interconnect::map(std::uint64_t base, std::uint64_t size, unsigned target) {
-    if (size == 0 || size - 1 > ~base || target >= downstream_.size()) {
+void Interconnect::map(std::uint64_t base, std::uint64_t size, unsigned target, std::uint64_t target_base) {
+    if (size == 0 || size - 1 > ~base || size - 1 > ~target_base || target >= downstream_.size()) {
         SC_REPORT_FATAL(this->name(), "map entry is empty, wraps around, or names an unknown target");
         return;
     }
     for (const MapEntry& e : map_)
         if (base <= e.base + (e.size - 1) && e.base <= base + (size - 1))
             SC_REPORT_FATAL(this->name(), "map entries overlap");
-    map_.push_back(MapEntry{base, size, target});
+    map_.push_back(MapEntry{base, size, target, target_base});
 }
 
 bool Interconnect::find_route(Upstream& from, std::uint64_t address) const {
@@ -143,7 +146,7 @@ void Interconnect::Upstream::b_transport(Payload& payload, sc_core::sc_time& del
     if (e == nullptr) {
         payload.set_response_status(tlm::TLM_ADDRESS_ERROR_RESPONSE);
     } else {
-        payload.set_address(address - e->base);
+        payload.set_address(e->to_target(address));
         owner->downstream[e->target]->b_transport(payload, delay);
         payload.set_address(address);
     }
@@ -161,13 +164,16 @@ bool Interconnect::Upstream::get_direct_mem_ptr(Payload& payload, tlm::tlm_dmi& 
         return false;
     }
     const MapEntry e = *found;
-    payload.set_address(address - e.base);
+    payload.set_address(e.to_target(address));
     const bool granted = owner->downstream[e.target]->get_direct_mem_ptr(payload, dmi);
     payload.set_address(address);
-    std::uint64_t first = dmi.get_start_address();
+    const std::uint64_t granted_first = dmi.get_start_address();
+    std::uint64_t first = granted_first;
     std::uint64_t last = dmi.get_end_address();
-    if (!to_initiator_range(e.base, e.size, first, last))
+    if (!to_initiator_range(e, first, last))
         first = last = address;
+    else if (dmi.get_dmi_ptr() != nullptr) // points to the first byte of what is granted
+        dmi.set_dmi_ptr(dmi.get_dmi_ptr() + (e.to_target(first) - granted_first));
     dmi.set_start_address(first);
     dmi.set_end_address(last);
     const sc_core::sc_time both_ways = owner->request_latency_ + owner->response_latency_;
@@ -183,7 +189,7 @@ unsigned Interconnect::Upstream::transport_dbg(Payload& payload) {
     if (found == nullptr)
         return 0;
     const MapEntry e = *found;
-    payload.set_address(address - e.base);
+    payload.set_address(e.to_target(address));
     payload.set_data_length(
         static_cast<unsigned>(std::min<std::uint64_t>(length, e.size - (address - e.base))));
     const unsigned moved = owner->downstream[e.target]->transport_dbg(payload);
@@ -197,7 +203,7 @@ void Interconnect::Downstream::invalidate_direct_mem_ptr(sc_dt::uint64 first, sc
         const MapEntry e = owner->map_[i];
         std::uint64_t from = first;
         std::uint64_t to = last;
-        if (e.target != index || !to_initiator_range(e.base, e.size, from, to))
+        if (e.target != index || !to_initiator_range(e, from, to))
             continue;
         for (auto& socket : owner->upstream)
             socket->invalidate_direct_mem_ptr(from, to);
@@ -229,7 +235,7 @@ tlm::tlm_sync_enum Interconnect::begin_request(Upstream& from, Payload& payload,
     Downstream& to = downstream_[e->target];
     Route& taken = Route::of(payload);
     taken.push(Route::Hop{this, from.index, to.index, address});
-    payload.set_address(address - e->base);
+    payload.set_address(e->to_target(address));
     sc_core::sc_time onward = delay + request_latency_;
     if (to.request != nullptr || !to.waiting.empty()) {
         to.waiting.push(WaitingRequest{&payload, from.index, now() + to_picoseconds(onward)});

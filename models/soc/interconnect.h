@@ -6,10 +6,11 @@
 // policy, virtual channels, address interleaving. A hop only annotates delay, it never takes a simulation
 // event of its own.
 //
-// Targets see addresses relative to the base of the map entry that routed the access; the initiator's address
-// is put back before the response travels up. Routes are kept in the payload (a private, ignorable extension
-// that stays with a pooled payload) and nest: the same payload may pass several interconnects, or one
-// interconnect several times by different targets. C++17: public to foreign virtual platforms.
+// Targets see addresses relative to the base of the map entry that routed the access (unless the entry says
+// otherwise); the initiator's address is put back before the response travels up. Routes are kept in the
+// payload (a private, ignorable extension that stays with a pooled payload) and nest: the same payload may
+// pass several interconnects, or one interconnect several times by different targets. C++17: public to
+// foreign virtual platforms.
 #pragma once
 
 #include "../base/parameters.h"
@@ -38,10 +39,11 @@ public:
     Interconnect(sc_core::sc_module_name name, unsigned initiators, unsigned targets,
                  const InterconnectParameters& parameters = InterconnectParameters());
 
-    /// Accesses inside [base, base + size) go to downstream[target]. A target may have several entries.
+    /// Accesses inside [base, base + size) go to downstream[target], which sees `base` as its address
+    /// `target_base`. A target may have several entries.
     /// Entries that overlap, are empty or name an unknown target are fatal errors. An access that is in no
     /// entry, or leaves the entry it begins in, is answered with TLM_ADDRESS_ERROR_RESPONSE.
-    void map(std::uint64_t base, std::uint64_t size, unsigned target);
+    void map(std::uint64_t base, std::uint64_t size, unsigned target, std::uint64_t target_base = 0);
 
     const InterconnectParameters& parameters() const { return parameters_; }
 
@@ -53,6 +55,8 @@ private:
         std::uint64_t base;
         std::uint64_t size;
         unsigned target;
+        std::uint64_t target_base; ///< what the target calls `base`
+        std::uint64_t to_target(std::uint64_t address) const { return address - base + target_base; }
     };
     struct WaitingRequest {
         Payload* payload;
@@ -68,7 +72,7 @@ private:
     struct Upstream : tlm::tlm_fw_transport_if<> {
         Interconnect* owner = nullptr;
         unsigned index = 0;
-        MapEntry recent{0, 0, 0};    ///< the map entry that routed the last access
+        MapEntry recent{0, 0, 0, 0}; ///< the map entry that routed the last access
         Payload* response = nullptr; ///< sent to the initiator, END_RESP not yet seen
         unsigned response_target = nobody;
         Fifo<WaitingResponse> waiting;

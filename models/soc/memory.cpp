@@ -122,9 +122,22 @@ void Memory::perform(tlm::tlm_generic_payload& payload) {
         payload.set_response_status(tlm::TLM_OK_RESPONSE);
         payload.set_dmi_allowed(true);
         std::memcpy(bytes_ + address, payload.get_data_ptr(), length);
+    } else if (plain && payload.is_write()) {
+        perform_watched_write(payload);
     } else {
         perform_checked(payload);
     }
+}
+
+[[gnu::noinline]] void Memory::perform_watched_write(tlm::tlm_generic_payload& payload) {
+    const std::uint64_t address = payload.get_address();
+    const unsigned length = payload.get_data_length();
+    ++statistics_.writes;
+    statistics_.bytes_written += length;
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
+    payload.set_dmi_allowed(true);
+    std::memcpy(bytes_ + address, payload.get_data_ptr(), length);
+    notify_watchers(address, length);
 }
 
 void Memory::perform_checked(tlm::tlm_generic_payload& payload) {
@@ -322,6 +335,8 @@ unsigned Memory::transport_dbg(tlm::tlm_generic_payload& payload) {
         std::memcpy(bytes_ + address, payload.get_data_ptr(), length);
         if (faults_.any())
             faults_.overwritten(address, length);
+        if (!watches_.empty())
+            notify_watchers(address, length);
     } else if (payload.is_read()) {
         std::memcpy(payload.get_data_ptr(), bytes_ + address, length);
     } else {

@@ -96,6 +96,7 @@ private:
 
     /// Moves the bytes and sets the response status; the ordinary cases first.
     void perform(tlm::tlm_generic_payload& payload);
+    void perform_watched_write(tlm::tlm_generic_payload& payload);
     void perform_checked(tlm::tlm_generic_payload& payload);
     tlm::tlm_response_status perform_masked(tlm::tlm_generic_payload& payload);
     void notify_watchers(std::uint64_t address, std::uint64_t length);

@@ -33,17 +33,18 @@ std::string first_comment(const fs::path& path) {
 std::vector<BundledScenario> bundled_scenarios() {
     std::vector<BundledScenario> found;
     std::error_code failure;
-    for (const fs::directory_entry& entry : fs::directory_iterator(scenario_folder(), failure))
+    const fs::path folder = scenario_folder();
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder, failure))
         if (entry.path().extension() == ".toml")
-            found.push_back(
-                {entry.path().stem().string(), entry.path().string(), first_comment(entry.path())});
+            found.push_back({entry.path().lexically_relative(folder).replace_extension().generic_string(),
+                             entry.path().string(), first_comment(entry.path())});
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     return found;
 }
 
 std::string resolve_scenario(const std::string& file) {
     std::error_code failure;
-    if (fs::exists(file, failure) || file.find('/') != std::string::npos)
+    if (fs::exists(file, failure))
         return file;
     for (const BundledScenario& scenario : bundled_scenarios())
         if (file == scenario.name || file == scenario.name + ".toml")

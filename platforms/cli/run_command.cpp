@@ -4,6 +4,7 @@
 #include "platforms/cli/command_line.h"
 #include "platforms/cli/progress.h"
 #include "platforms/host/expectation.h"
+#include "platforms/host/published.h"
 #include "platforms/host/report.h"
 #include "platforms/host/sweep.h"
 
@@ -77,6 +78,7 @@ host::Result run_one(const host::Scenario& scenario, std::size_t number, std::si
     host::Result result = host::run(scenario);
     host::identify(result, scenario);
     result.expectations = host::evaluate(scenario, result);
+    result.published = host::compare_published(scenario, result);
     spdlog::info("{}: ends, {} ps simulated", what, result.simulated_time_ps);
     return result;
 }

@@ -174,8 +174,8 @@ std::optional<std::string> describe_topic(const std::string& topic,
 std::vector<std::string> describe_topics(const std::vector<ParameterGroup>& groups) {
     std::vector<std::string> topics = model_names();
     topics.insert(topics.end(), workload_names().begin(), workload_names().end());
-    topics.insert(topics.end(),
-                  {"metrics", "keys", "platform", "iommu", "device", "driver", "workload", "expect"});
+    topics.insert(topics.end(), {"metrics", "keys", "platform", "iommu", "device", "driver", "workload",
+                                 "expect", "published"});
     for (const MetricInfo& m : metric_table())
         topics.push_back(m.name);
     for (const Key& key : all_keys(groups))

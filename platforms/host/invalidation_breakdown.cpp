@@ -26,6 +26,12 @@ void InvalidationBreakdown::on_command(const CommandEvent& event) {
 }
 
 void InvalidationBreakdown::on_invalidation_complete(const dma::InvalidationRecord& record) {
+    if (record.completion_index == dma::InvalidationRecord::no_queue) {
+        Operation operation{record, {}};
+        operation.stage[execute] = record.observed - record.began;
+        note(operation);
+        return;
+    }
     // A completion record is visible in memory before its writer hears that the write is done: the CPU may be
     // earlier.
     if (commands_[slot(record.completion_index)].finished >= record.began)
@@ -48,6 +54,11 @@ void InvalidationBreakdown::finish(const dma::InvalidationRecord& record) {
         operation.stage[s] = end - at;
         at = end;
     }
+    note(operation);
+}
+
+void InvalidationBreakdown::note(const Operation& operation) {
+    const dma::InvalidationRecord& record = operation.record;
     for (std::size_t s = 0; s < stages; ++s)
         stage_[s].record(operation.stage[s]);
     total_.record(record.observed - record.began);

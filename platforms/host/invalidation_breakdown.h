@@ -8,7 +8,8 @@
 //   completion  until the completion record or index is visible
 //   observe     until the software has noticed
 //
-// Each stage begins where the one before ends, so the stages of an operation add up to its total exactly.
+// An invalidation through registers is all "execute": it has no command to follow. Each stage begins where
+// the one before ends, so the stages of an operation add up to its total exactly.
 #pragma once
 
 #include "drivers/dma/iommu_domain.h"
@@ -24,6 +25,7 @@ namespace iommusim::host {
 class InvalidationBreakdown : public dma::InvalidationObserver {
 public:
     static constexpr std::size_t stages = 6;
+    static constexpr std::size_t execute = 2;
     static constexpr std::array<const char*, stages> stage_names = {"submit", "fetch",      "execute",
                                                                     "drain",  "completion", "observe"};
 
@@ -62,6 +64,7 @@ private:
 
     std::size_t slot(std::uint32_t position) const { return position & (commands_.size() - 1); }
     void finish(const dma::InvalidationRecord& record);
+    void note(const Operation& operation);
 
     std::vector<Command> commands_; ///< by queue position
     std::uint32_t producer_ = 0;

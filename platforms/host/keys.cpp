@@ -1,6 +1,7 @@
 #include "platforms/host/keys.h"
 
 #include "platforms/host/diagnostics.h"
+#include "platforms/host/iommu_model.h"
 #include "platforms/host/units.h"
 
 #include <type_traits>
@@ -17,6 +18,10 @@ template <class T> void assign(T& member, const Value& value) {
         member = value.text;
     else if constexpr (std::is_same_v<T, std::optional<double>>)
         member = value.bound;
+    else if constexpr (std::is_same_v<T, double>)
+        member = value.bound.value_or(0);
+    else if constexpr (std::is_same_v<T, Tolerance>)
+        member = {value.bound.value_or(0) / (value.text == "%" ? 100 : 1), value.text == "%"};
     else if constexpr (std::is_same_v<T, bool>)
         member = value.number != 0;
     else
@@ -27,8 +32,10 @@ template <class T> Value value_of(const T& member) {
     Value value;
     if constexpr (std::is_same_v<T, std::string>)
         value.text = member;
-    else if constexpr (std::is_same_v<T, std::optional<double>>)
+    else if constexpr (std::is_same_v<T, std::optional<double>> || std::is_same_v<T, double>)
         value.bound = member;
+    else if constexpr (std::is_same_v<T, Tolerance>)
+        value.bound = member.amount;
     else
         value.number = static_cast<std::uint64_t>(member);
     return value;
@@ -62,8 +69,9 @@ public:
         return key;
     }
 
-    template <class Select> Key& bound(std::string path, Select select, std::string description) {
-        Key& key = add(std::move(path), KeyKind::bound, Unit::count, std::move(description));
+    template <class Select>
+    Key& bound(std::string path, Select select, std::string description, KeyKind kind = KeyKind::bound) {
+        Key& key = add(std::move(path), kind, Unit::count, std::move(description));
         key.default_text = "no such bound";
         bind(key, select);
         return key;
@@ -86,6 +94,14 @@ public:
         const std::uint64_t last = words.size() - 1;
         Key& key = number(std::move(path), Unit::choice, select, value, 0, last, std::move(description));
         key.choices = std::move(words);
+        return key;
+    }
+
+    Key& point(std::string path, std::string without, std::string description) {
+        Key& key = add(std::move(path), KeyKind::point, Unit::count, std::move(description));
+        key.default_text = std::move(without);
+        key.store = [](Scenario&, std::size_t, const Value&) {}; // the reader decides what it picks
+        key.load = [](const Scenario&, std::size_t) { return Value{}; };
         return key;
     }
 
@@ -125,6 +141,12 @@ private:
 void add_platform_and_iommu(Table& t, const std::vector<ParameterGroup>& groups, Model model) {
     t.text("name", top(&Scenario::name), "the file's name", "Short name of the scenario in every report.");
     t.text("description", top(&Scenario::description), "empty", "A sentence for the reader of a report.");
+    t.text("source", top(&Scenario::source), "empty",
+           "Where published values come from that do not say so themselves.");
+    t.text(
+        "variant", top(&Scenario::variant), "empty",
+        "Name of the element of [[sweep.variant]] that the run is: a name and any keys that it sets. Given "
+        "on the command line it picks that one.");
     t.number("seed", Unit::count, top(&Scenario::seed), 1, 0, any_number,
              "Seed of every random choice; the same seed gives the same result to the last byte.");
     t.number("platform.cpus", Unit::count, in(&Scenario::platform, &PlatformOptions::cpus), 1, 1, 256,
@@ -151,12 +173,17 @@ void add_devices_and_driver(Table& t) {
     t.choice("device.kind", device(&DeviceOptions::kind), {"nic", "dma-engine"}, 0,
              "What the device stands for in reports; each kind is a DMA master driven by the workloads.");
     t.number("device.id", Unit::count, device(&DeviceOptions::id), 0, 0, 0xffff'ffff,
-             "Stream id (SMMUv3), unique; 0x100 and up in the order of the devices.")
+             "Stream id (SMMUv3) or requester id (VT-d), unique; 0x100 and up in the order of the devices.")
         .default_text = "0x100 plus the device's position";
     t.number("device.dma_bits", Unit::count, device(&DeviceOptions::dma_bits), 48, 24, 64,
              "Address bits that the device can drive.");
     t.number("device.pasid", Unit::count, device(&DeviceOptions::pasid), 0, 0, 0xf'ffff,
              "Process address space id (substream id) that its DMAs carry; 0 for none.");
+    t.number("device.pasids", Unit::count, device(&DeviceOptions::pasids), 0, 0, 4096,
+             "Process address spaces of the device, PASIDs 1 to this, each with a domain of its own; the "
+             "device's workloads are shared out among them. 0 for none.");
+    t.number("device.link_latency", Unit::picoseconds, device(&DeviceOptions::link_latency), 0, 0,
+             100'000'000, "Time that the way from the device to the IOMMU and back adds to each DMA.");
 
     const auto driver = [](auto member) { return in(&Scenario::driver, member); };
     t.choice("driver.invalidation", driver(&DriverOptions::invalidation), {"strict", "lazy", "none"}, 0,
@@ -168,6 +195,14 @@ void add_devices_and_driver(Table& t) {
         "driver.completion", driver(&DriverOptions::completion), {"auto", "msi", "cons", "event"}, 0,
         "How the driver learns that invalidations are done: auto: the cheapest that the IOMMU offers; msi: a "
         "completion write to memory; cons: polling the consumer index; event: waiting for an event.");
+    t.choice(
+        "driver.stage", driver(&DriverOptions::stage), {"auto", "first", "second", "nested"}, 0,
+        "Tables that the driver gives a domain: auto: what Linux would choose on this IOMMU; first: those "
+        "of processes; second: those of guests; nested: first-stage tables on top of second-stage ones.");
+    t.choice("driver.invalidation_interface", driver(&DriverOptions::invalidation_interface),
+             {"queued", "registers"}, 0,
+             "How the driver hands invalidations to the IOMMU: through the queue in memory, or through "
+             "registers where it has them.");
     t.number("driver.range_invalidation", Unit::flag, driver(&DriverOptions::range_invalidation), 1, 0, 1,
              "Use range invalidation commands where the IOMMU has them.");
     t.number("driver.flush_queue_entries", Unit::count, driver(&DriverOptions::flush_queue_entries), 256, 2,
@@ -218,6 +253,13 @@ void add_workloads(Table& t) {
     t.number("workload.pages", Unit::count, workload(&WorkloadOptions::pages), 256, 1, 1'048'576,
              "4 KiB pages in the buffer.")
         .only_for = "dma-traffic";
+    t.choice("workload.largest_page", workload(&WorkloadOptions::largest_page),
+             {"any", "4KiB", "2MiB", "1GiB"}, 0,
+             "The largest page that the buffer's mapping may use; any: what its place in memory allows.")
+        .only_for = "dma-traffic";
+    t.number("workload.warmup", Unit::count, workload(&WorkloadOptions::warmup), 0, 0, 1'000'000'000,
+             "DMAs before the measured ones, that fill the caches.")
+        .only_for = "dma-traffic";
     t.number("workload.interval", Unit::picoseconds, workload(&WorkloadOptions::interval), 0, 0,
              1'000'000'000'000,
              "Time between the issue of two DMAs; 0: as fast as the outstanding ones allow.")
@@ -234,6 +276,27 @@ void add_expectations(Table& t) {
     t.bound("expect.equals", expect(&Expectation::equals), "The value must be exactly this.");
 }
 
+void add_published(Table& t) {
+    const auto published = [](auto member) { return each(&Scenario::published, member); };
+    t.text("published.metric", published(&PublishedValue::metric), "",
+           "Name of a metric, with the field of a distribution.")
+        .required = true;
+    t.point("published.point", "every run",
+            "Keys and values of the run that the value belongs to, such as { workload.pages = 64 }.");
+    t.bound("published.value", published(&PublishedValue::value), "What was measured on the real machine.")
+        .required = true;
+    t.bound("published.tolerance", published(&PublishedValue::tolerance),
+            "How far the simulation may be off: a percentage of the value, or a number or quantity.",
+            KeyKind::tolerance)
+        .default_text = "none: the simulation has to give the value itself";
+    t.choice(
+        "published.role", published(&PublishedValue::role), {"predicted", "calibrated"}, 0,
+        "calibrated: parameters were chosen to meet the value; predicted: they were not, so it is a test "
+        "of the simulation, and a miss is exit status 3.");
+    t.text("published.source", published(&PublishedValue::source), "the scenario's source",
+           "Where the value was published.");
+}
+
 } // namespace
 
 std::vector<Key> scenario_keys(const std::vector<ParameterGroup>& groups, Model model) {
@@ -242,6 +305,7 @@ std::vector<Key> scenario_keys(const std::vector<ParameterGroup>& groups, Model 
     add_devices_and_driver(table);
     add_workloads(table);
     add_expectations(table);
+    add_published(table);
     return table.take();
 }
 
@@ -260,7 +324,12 @@ std::vector<std::string> key_paths(const std::vector<Key>& keys) {
 }
 
 const std::vector<std::string>& model_names() {
-    static const std::vector<std::string> names{"smmuv3"};
+    static const std::vector<std::string> names = [] {
+        std::vector<std::string> list;
+        for (const IommuArchitecture& architecture : iommu_architectures())
+            list.emplace_back(architecture.name);
+        return list;
+    }();
     return names;
 }
 
@@ -270,7 +339,7 @@ const std::vector<std::string>& workload_names() {
 }
 
 const std::vector<std::string>& list_names() {
-    static const std::vector<std::string> names{"device", "workload", "expect"};
+    static const std::vector<std::string> names{"device", "workload", "expect", "published"};
     return names;
 }
 
@@ -289,13 +358,17 @@ std::size_t list_size(const Scenario& s, std::string_view list) {
         return s.workloads.size();
     if (list == "expect")
         return s.expectations.size();
+    if (list == "published")
+        return s.published.size();
     return 1;
 }
 
 std::string value_text(const Key& key, const Value& value) {
     if (key.kind == KeyKind::text)
         return value.text;
-    if (key.kind == KeyKind::bound)
+    if (key.kind == KeyKind::point)
+        return {};
+    if (key.kind == KeyKind::bound || key.kind == KeyKind::tolerance)
         return value.bound ? pretty(*value.bound, "") : "none";
     if (key.unit == Unit::choice)
         return value.number < key.choices.size() ? key.choices[value.number] : std::to_string(value.number);
@@ -309,6 +382,10 @@ std::string legal_text(const Key& key) {
         return "a string";
     if (key.kind == KeyKind::bound)
         return "a number or a quantity such as \"5us\"";
+    if (key.kind == KeyKind::tolerance)
+        return "a percentage such as \"5%\", a number, or a quantity such as \"5us\"";
+    if (key.kind == KeyKind::point)
+        return "a table of keys and their values";
     switch (key.unit) {
     case Unit::choice:
         return join(key.choices);

@@ -17,16 +17,19 @@ namespace iommusim::host {
 struct Value {
     std::uint64_t number = 0;    ///< quantities in base units, flags 0 or 1, choices by index
     std::string text;            ///< KeyKind::text
-    std::optional<double> bound; ///< KeyKind::bound
+    std::optional<double> bound; ///< KeyKind::bound and KeyKind::tolerance
 };
 
 enum class KeyKind : std::uint8_t {
     number, ///< anything that ParameterInfo's units describe
     text,
-    bound, ///< a number or quantity in the unit of another key's metric
+    bound,     ///< a number or quantity in the unit of another key's metric
+    tolerance, ///< as bound, or a percentage of it
+    point,     ///< a table of keys and values that picks runs of a sweep
 };
 
-/// `path` below is dotted; the parts "device", "workload" and "expect" stand for any element of these lists.
+/// `path` below is dotted; the parts "device", "workload", "expect" and "published" stand for any element of
+/// these lists.
 struct Key {
     std::string path;
     KeyKind kind = KeyKind::number;
@@ -55,8 +58,7 @@ std::vector<std::string> key_paths(const std::vector<Key>& keys);
 const std::vector<std::string>& model_names();
 const std::vector<std::string>& workload_names();
 
-/// The name of a list element's table, "device", "workload" or "expect"; empty for a path outside of the
-/// lists.
+/// The name of a list element's table, such as "device"; empty for a path outside of the lists.
 std::string_view list_of(std::string_view path);
 const std::vector<std::string>& list_names();
 std::size_t list_size(const Scenario& scenario, std::string_view list);

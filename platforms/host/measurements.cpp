@@ -62,6 +62,19 @@ void Measurements::on_diagnostic(Picoseconds, const char* what) { ++diagnostics_
 
 void Measurements::on_dma_access(const soc::DmaAccess& access) {
     dma_latency_.record(access.completed - access.issued);
+    first_measured_issue_ = std::min(first_measured_issue_, access.issued);
+    last_measured_completion_ = std::max(last_measured_completion_, access.completed);
+    if (access.status == tlm::TLM_OK_RESPONSE)
+        measured_bytes_ += access.length;
+    count_access(access);
+}
+
+void Measurements::on_warmup_access(const soc::DmaAccess& access) {
+    ++warmup_operations_;
+    count_access(access);
+}
+
+void Measurements::count_access(const soc::DmaAccess& access) {
     if (access.status == tlm::TLM_OK_RESPONSE)
         dma_bytes_ += access.length;
     else
@@ -94,7 +107,13 @@ void Measurements::report(Result& result, Picoseconds begin, Picoseconds end) co
         result.add("dma.latency", dma_latency_);
         if (seconds > 0)
             result.add_gauge("dma.bandwidth", static_cast<double>(dma_bytes_) / seconds, "B/s");
-        result.add_count("dma.operations", dma_latency_.count());
+        if (warmup_operations_ != 0 && last_measured_completion_ > first_measured_issue_)
+            result.add_gauge(
+                "dma.throughput",
+                static_cast<double>(measured_bytes_ * 8) /
+                    (static_cast<double>(last_measured_completion_ - first_measured_issue_) * 1e-12),
+                "bit/s");
+        result.add_count("dma.operations", dma_latency_.count() + warmup_operations_);
         result.add_count("dma.errors", dma_errors_);
         result.add_count("dma.mismatches", dma_mismatches_);
     }

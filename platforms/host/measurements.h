@@ -62,6 +62,8 @@ public:
     using dma::DmaObserver::on_map;
     using dma::DmaObserver::on_unmap;
     void on_dma_access(const soc::DmaAccess& access) override;
+    /// A DMA that only fills caches.
+    void on_warmup_access(const soc::DmaAccess& access);
 
     /// Writes what was measured between `begin` and `end` into the result.
     void report(Result& result, Picoseconds begin, Picoseconds end) const;
@@ -79,7 +81,13 @@ private:
     Distribution unmap_latency_;
     Picoseconds last_unmap_ = 0;
     Distribution dma_latency_;
+    void count_access(const soc::DmaAccess& access);
+
     std::uint64_t dma_bytes_ = 0;
+    std::uint64_t warmup_operations_ = 0;
+    std::uint64_t measured_bytes_ = 0; ///< without the warm-up
+    Picoseconds first_measured_issue_ = ~0ull;
+    Picoseconds last_measured_completion_ = 0;
     std::uint64_t dma_errors_ = 0;
     std::uint64_t dma_mismatches_ = 0;
     Distribution exposure_;

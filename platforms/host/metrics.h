@@ -10,7 +10,7 @@ namespace iommusim::host {
 
 struct MetricInfo {
     const char* name; ///< dotted; a part "*" stands for any name
-    const char* unit; ///< "ps", "B", "B/s", "count", "ratio", "1/s"
+    const char* unit; ///< "ps", "B", "B/s", "bit/s", "count", "ratio", "1/s"
     bool distribution;
     const char* description;
 };

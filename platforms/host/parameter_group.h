@@ -78,7 +78,7 @@ struct ParameterValues {
 /// The words of a Unit::choice row in index order.
 std::vector<std::string> choices_of(const ParameterInfo& row);
 
-/// Every parameter table that a scenario can set; the one list to extend when a model is added.
+/// Every parameter table that a scenario can set.
 const std::vector<ParameterGroup>& parameter_groups();
 
 } // namespace iommusim::host

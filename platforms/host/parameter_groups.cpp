@@ -1,8 +1,7 @@
 // The parameter tables that scenarios can set, by the prefix below which they stand.
 #include "drivers/machine/cpu.h"
-#include "models/smmuv3/parameters.h"
 #include "models/soc/memory.h"
-#include "platforms/host/parameter_group.h"
+#include "platforms/host/iommu_model.h"
 
 #include <bit>
 
@@ -26,7 +25,8 @@ const std::vector<ParameterGroup>& parameter_groups() {
         all.push_back(make_group<machine::CpuParameters>("platform.cpu"));
         all.push_back(make_group<soc::MemoryParameters>("platform.memory"));
         all.back().rules = memory_rules;
-        all.push_back(make_group<smmuv3::Parameters>("iommu", "smmuv3", smmuv3::Parameters::profiles()));
+        for (const IommuArchitecture& architecture : iommu_architectures())
+            all.push_back(architecture.parameters());
         return all;
     }();
     return groups;

@@ -1,19 +1,17 @@
 // The SystemC hierarchy of a scenario: CPUs, memory, interconnect, one IOMMU, DMA masters, interrupts.
 //
 //   CPUs ─┐                          ┌─► memory
-//         ├─► interconnect ──────────┤
-//   IOMMU ┘   (RAM from 0,           └─► IOMMU registers
+//         ├─► interconnect ──────────┼─► IOMMU registers
+//   IOMMU ┘   (RAM from 0,           └─► interrupt messages
 //     ▲        registers at register_base)
 //   devices
 #pragma once
 
-#include "drivers/machine/machine.h"
-#include "models/smmuv3/smmuv3.h"
 #include "models/soc/dma_master.h"
 #include "models/soc/interconnect.h"
 #include "models/soc/interrupt_sink.h"
 #include "models/soc/memory.h"
-#include "platforms/host/scenario.h"
+#include "platforms/host/iommu_model.h"
 
 #include <memory>
 #include <string>
@@ -32,15 +30,25 @@ public:
 
     Platform(sc_core::sc_module_name name, const Scenario& scenario);
 
+    /// The vendor driver for this platform's unit.
+    std::unique_ptr<dma::IommuDriver> make_driver(const Scenario& scenario, const DriverObservers& observers);
+
     soc::Memory memory;
-    smmuv3::Smmuv3 iommu;
+
+private:
+    std::unique_ptr<IommuModel> unit_;
+
+public:
+    IommuModel& iommu;
     machine::Machine machine;
     soc::InterruptSink interrupts;
     std::vector<std::unique_ptr<soc::DmaMaster>> devices; ///< in the scenario's order
 
 private:
-    std::vector<std::unique_ptr<soc::Interconnect>>
-        device_links_; ///< several devices share one port of the IOMMU
+    void map_addresses();
+    void connect_devices(const Scenario& scenario);
+
+    std::vector<std::unique_ptr<soc::Interconnect>> links_; ///< between devices and ports of the IOMMU
     soc::Interconnect interconnect_;
 };
 

@@ -87,6 +87,16 @@ Json json_of(const Result& r) {
                                         {"unit", o.unit},
                                         {"measured", o.measured ? Json(*o.measured) : Json(nullptr)},
                                         {"held", o.held}});
+    json["published"] = Json::array();
+    for (const PublishedComparison& c : r.published)
+        json["published"].push_back({{"metric", c.metric},
+                                     {"unit", c.unit},
+                                     {"published", c.published},
+                                     {"measured", c.measured ? Json(*c.measured) : Json(nullptr)},
+                                     {"tolerance", c.tolerance},
+                                     {"role", c.predicted ? "predicted" : "calibrated"},
+                                     {"within", c.within},
+                                     {"source", c.source}});
     return json;
 }
 

@@ -19,6 +19,12 @@ std::string percent(double part, double whole) {
     return buffer;
 }
 
+std::string signed_percent(double part, double whole) {
+    char buffer[32];
+    std::snprintf(buffer, sizeof buffer, "%+.1f %%", whole != 0 ? 100 * part / whole : 0.0);
+    return buffer;
+}
+
 std::string hexadecimal(std::uint64_t value) {
     char buffer[32];
     std::snprintf(buffer, sizeof buffer, "0x%" PRIx64, value);
@@ -265,6 +271,35 @@ std::string expectations(Runs runs) {
     return table.empty() ? "" : "Expectations\n" + table.text();
 }
 
+/// One table for each source, one line for each value.
+std::string published(Runs runs) {
+    std::vector<std::string> sources;
+    for (const Result& r : runs)
+        for (const PublishedComparison& c : r.published)
+            if (std::find(sources.begin(), sources.end(), c.source) == sources.end())
+                sources.push_back(c.source);
+    std::string out;
+    for (const std::string& source : sources) {
+        TextTable table;
+        table.left_columns(2);
+        table.heading({"metric", "run", "published", "measured", "error", "tolerated", ""});
+        for (const Result& r : runs)
+            for (const PublishedComparison& c : r.published) {
+                if (c.source != source)
+                    continue;
+                table.row({c.metric, sweep_label(r), pretty(c.published, c.unit),
+                           c.measured ? pretty(*c.measured, c.unit) : "-",
+                           c.measured ? signed_percent(*c.measured - c.published, c.published) : "-",
+                           percent(c.tolerance, c.published),
+                           !c.predicted ? "calibrated"
+                           : c.within   ? "ok"
+                                        : "OUT"});
+            }
+        out += (out.empty() ? "" : "\n") + ("Published: " + source) + "\n" + table.text();
+    }
+    return out;
+}
+
 std::string parameters(Runs runs) {
     TextTable table;
     if (runs.size() > 1)
@@ -318,6 +353,7 @@ std::string report_text(const std::vector<Result>& results, const TextOptions& o
     }
     section(findings(results));
     section(expectations(results));
+    section(published(results));
     return out;
 }
 

@@ -132,7 +132,9 @@ void identify(Result& result, const Scenario& scenario) {
 
 bool expectations_held(const Result& result) {
     return std::all_of(result.expectations.begin(), result.expectations.end(),
-                       [](const Outcome& o) { return o.held; });
+                       [](const Outcome& o) { return o.held; }) &&
+           std::all_of(result.published.begin(), result.published.end(),
+                       [](const PublishedComparison& c) { return c.within || !c.predicted; });
 }
 
 const char* version() { return IOMMUSIM_VERSION; }

@@ -72,6 +72,18 @@ struct Outcome {
     bool held = false;
 };
 
+/// A published measurement of a real machine beside the simulation's.
+struct PublishedComparison {
+    std::string metric;
+    std::string unit;
+    double published = 0;
+    std::optional<double> measured; ///< none: the run did not produce the metric
+    double tolerance = 0;           ///< how far the two may be apart
+    bool predicted = true;          ///< false: parameters were chosen to meet it, so that it proves nothing
+    bool within = false;
+    std::string source;
+};
+
 struct Result {
     // identification
     std::string scenario;
@@ -90,6 +102,7 @@ struct Result {
     std::vector<LockReport> locks;
     std::vector<std::string> diagnostics; ///< what software did that the architecture calls unpredictable
     std::vector<Outcome> expectations;
+    std::vector<PublishedComparison> published;
 
     void add(std::string name, const Distribution& distribution, std::string unit = "ps");
     void add_count(std::string name, std::uint64_t value, std::string unit = "count");
@@ -104,7 +117,7 @@ std::optional<double> measured_value(const Result& result, std::string_view metr
 /// Fills in what identifies the run: scenario, parameters as resolved, seed, version.
 void identify(Result& result, const Scenario& scenario);
 
-/// True if every expectation held.
+/// True if every expectation held and everything predicted is within the tolerance of what was published.
 bool expectations_held(const Result& result);
 
 /// Version of this program, "0.1.0".

@@ -11,10 +11,10 @@ namespace iommusim::host {
 
 namespace {
 
-void report_unit(Result& result, const smmuv3::Statistics& statistics) {
+void report_unit(Result& result, const Statistics& statistics) {
     for (const auto& [name, value] : statistics.counters)
         result.add_count(name, value);
-    for (const smmuv3::Statistics::Stall& stall : statistics.stalls) {
+    for (const Statistics::Stall& stall : statistics.stalls) {
         std::string name = stall.reason;
         for (char& c : name)
             c = c == ' ' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -30,8 +30,7 @@ void report_unit(Result& result, const smmuv3::Statistics& statistics) {
 Result run(const Scenario& scenario) {
     sc_core::sc_curr_simcontext = nullptr; // SystemC elaborates once per context: each run gets its own
     Platform platform("platform", scenario);
-    const auto positions = 2u << platform.iommu.parameters().command_queue_log2;
-    Measurements measurements(platform.iommu.reference(), positions, true);
+    Measurements measurements(platform.iommu.reference(), platform.iommu.queue_positions(), true);
     platform.iommu.attach(&measurements);
     Software software(platform, scenario, measurements);
     software.start();

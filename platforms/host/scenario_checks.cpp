@@ -1,10 +1,11 @@
 // What a scenario must fulfil beyond the form of its single values: required keys, references, rules between
 // keys.
-#include "platforms/host/metrics.h"
+#include "platforms/host/iommu_model.h"
 #include "platforms/host/scenario_reader.h"
 #include "platforms/host/units.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace iommusim::host {
 
@@ -21,9 +22,11 @@ void ScenarioReader::check_all(const Node& root) {
     check_profile();
     check_groups();
     check_features();
+    check_offers();
     check_memory_fits();
     for (std::size_t i = 0; i < scenario_.expectations.size(); ++i)
         check_expectation(scenario_.expectations[i], i);
+    check_published();
 }
 
 void ScenarioReader::check_required() {
@@ -76,34 +79,64 @@ void ScenarioReader::check_devices() {
 }
 
 void ScenarioReader::check_features() {
-    const auto number = [&](const std::string& path) -> std::optional<std::uint64_t> {
-        const Key* key = find_key(keys_, "iommu.features." + path);
-        return key ? std::optional(key->load(scenario_, 0).number) : std::nullopt;
+    const IommuArchitecture& architecture = architecture_of(scenario_.iommu.model);
+    const auto key_of = [&](const char* row) {
+        return row ? find_key(keys_, std::string("iommu.") + row) : nullptr;
     };
-    const auto fits = [&](const char* path, std::size_t i, std::uint64_t value, const char* feature,
-                          std::uint64_t bits) {
-        if (value >> bits != 0 && !broken_[{path, i}])
-            error(place_of(path, i), path,
-                  "found " + std::to_string(value) + ", which iommu.features." + feature + " = " +
-                      std::to_string(bits) + " does not hold; legal: 0 to " +
-                      std::to_string((std::uint64_t{1} << bits) - 1) + ", or more bits there");
+    const auto fits = [&](const char* path, std::size_t i, std::uint64_t value, const Key* key) {
+        const std::uint64_t bits = key ? key->load(scenario_, 0).number : 16;
+        if (value >> bits == 0 || broken_[{path, i}])
+            return;
+        const std::string limit =
+            key ? key->path + " = " + std::to_string(bits) + " does not hold" : "takes more than 16 bits";
+        error(place_of(path, i), path,
+              "found " + std::to_string(value) + ", which " + limit + "; legal: 0 to " +
+                  std::to_string((std::uint64_t{1} << bits) - 1) + (key ? ", or more bits there" : ""));
     };
-    const auto stream_bits = number("stream_id_bits");
-    const auto substream_bits = number("substream_id_bits");
+    const Key* const pasid_bits = key_of(architecture.pasid_bits);
+    for (const DeviceOptions& device : scenario_.devices)
+        if (pasid_bits && device.pasid_of(0) != 0 && !given(pasid_bits->path) &&
+            !scenario_.iommu.parameters.profile.contains(architecture.pasid_bits))
+            pasid_bits->store(scenario_, 0, Value{architecture.default_pasid_bits, {}, {}});
     for (std::size_t i = 0; i < scenario_.devices.size(); ++i) {
-        if (stream_bits)
-            fits("device.id", i, scenario_.devices[i].id, "stream_id_bits", *stream_bits);
-        if (substream_bits)
-            fits("device.pasid", i, scenario_.devices[i].pasid, "substream_id_bits", *substream_bits);
+        const DeviceOptions& device = scenario_.devices[i];
+        const Key* const id_bits = key_of(architecture.device_id_bits);
+        if (id_bits || !architecture.device_id_bits)
+            fits("device.id", i, device.id, id_bits);
+        if (pasid_bits) {
+            fits("device.pasid", i, device.pasid, pasid_bits);
+            fits("device.pasids", i, device.pasids, pasid_bits);
+        }
+        if (device.pasid != 0 && device.pasids != 0)
+            error(place_of("device.pasids", i), "device.pasids",
+                  "found beside 'pasid'; legal: one PASID by its number, or PASIDs 1 to a number");
     }
-    const auto offers = [&](CompletionMethod method, const char* word, const char* feature) {
-        if (scenario_.driver.completion == method && number(feature) == 0)
-            error(place_of("driver.completion"), "driver.completion",
-                  "found \"" + std::string(word) + "\", which iommu.features." + feature +
-                      " = false does not offer; legal: auto, cons");
+}
+
+void ScenarioReader::check_offers() {
+    if (!model_known_)
+        return;
+    const IommuArchitecture& architecture = architecture_of(scenario_.iommu.model);
+    const auto check = [&](const char* path, const std::vector<IommuArchitecture::Offer>& offers) {
+        const Key& key = *find_key(keys_, path);
+        const std::string chosen = value_text(key, key.load(scenario_, 0));
+        std::string why = std::string("which ") + architecture.name + " does not have";
+        std::vector<std::string> legal;
+        for (const auto& [word, row] : offers) {
+            const Key* feature = row ? find_key(keys_, std::string("iommu.") + row) : nullptr;
+            if (!feature || feature->load(scenario_, 0).number != 0)
+                legal.emplace_back(word);
+            else if (chosen == word)
+                why = "which " + feature->path + " = " + value_text(*feature, feature->load(scenario_, 0)) +
+                      " does not offer";
+        }
+        if (std::find(legal.begin(), legal.end(), chosen) == legal.end())
+            error(place_of(path), path, "found \"" + chosen + "\", " + why + "; legal: " + join(legal));
     };
-    offers(CompletionMethod::msi, "msi", "message_interrupts");
-    offers(CompletionMethod::event, "event", "wake_events");
+    check("driver.completion", architecture.completions);
+    check("driver.stage", architecture.stages);
+    check("driver.invalidation_interface", architecture.interfaces);
+    check("driver.range_invalidation", architecture.ranges);
 }
 
 void ScenarioReader::check_workloads() {
@@ -176,7 +209,9 @@ void ScenarioReader::check_memory_fits() {
     for (std::size_t i = 0; i < scenario_.workloads.size(); ++i) {
         const WorkloadOptions& w = scenario_.workloads[i];
         const bool benchmark = w.kind == WorkloadKind::map_benchmark;
-        needed += page * (benchmark ? w.threads * w.granules : w.pages);
+        const DeviceOptions* const device = scenario_.device(w.device);
+        needed +=
+            page * (benchmark ? w.threads * w.granules : w.pages * (device ? device->address_spaces() : 1));
         // The other half is for page tables, queues and whatever else software allocates.
         if (needed <= size / 2)
             continue;
@@ -188,40 +223,108 @@ void ScenarioReader::check_memory_fits() {
     }
 }
 
-void ScenarioReader::check_expectation(const Expectation& e, std::size_t index) {
-    constexpr const char* bounds[] = {"expect.below", "expect.above", "expect.equals"};
-    if (std::none_of(std::begin(bounds), std::end(bounds), [&](const char* b) { return given(b, index); }))
-        error(place_of("expect.below", index), "expect",
-              "no bound; legal: at least one of below, above, equals");
-    if (e.metric.empty())
-        return;
-    const Position where = place_of("expect.metric", index);
-    const MetricReference metric = find_metric(e.metric);
+MetricReference ScenarioReader::check_metric(const std::string& name, const char* path, std::size_t index) {
+    if (name.empty())
+        return {};
+    const Position where = place_of(path, index);
+    const MetricReference metric = find_metric(name);
     if (!metric.info) {
-        error(where, "expect.metric",
-              "found \"" + e.metric +
+        error(where, path,
+              "found \"" + name +
                   "\", which is not measured; legal: the names that 'iommusim describe metrics' prints" +
-                  suggestion(e.metric, metric_names()));
-        return;
+                  suggestion(name, metric_names()));
+        return {};
     }
     if (metric.info->distribution && metric.field.empty()) {
-        error(where, "expect.metric",
-              "found \"" + e.metric + "\", a distribution; legal: one of its fields, " + e.metric + "." +
-                  join(distribution_fields(), ", " + e.metric + "."));
+        error(where, path,
+              "found \"" + name + "\", a distribution; legal: one of its fields, " + name + "." +
+                  join(distribution_fields(), ", " + name + "."));
+        return {};
+    }
+    return metric;
+}
+
+void ScenarioReader::check_unit(const char* path, std::size_t index, const MetricReference& metric,
+                                double& bound) {
+    const auto found = bound_units_.find({path, index});
+    if (found == bound_units_.end() || found->second.empty() || found->second == metric.unit)
+        return;
+    if (found->second == "B/s" && metric.unit == std::string("bit/s")) {
+        bound *= 8;
         return;
     }
-    for (const char* bound : bounds) {
-        const auto unit = bound_units_.find({bound, index});
-        if (unit == bound_units_.end() || unit->second.empty() || unit->second == metric.unit)
-            continue;
-        error(place_of(bound, index), bound,
-              "found a quantity in " + unit->second + ", but " + e.metric + " is measured in " + metric.unit +
-                  "; legal: a quantity in " + metric.unit);
-    }
+    error(place_of(path, index), path,
+          "found a quantity in " + found->second + ", but " + metric.base +
+              (metric.field.empty() ? "" : ".") + metric.field + " is measured in " + metric.unit +
+              "; legal: a quantity in " + metric.unit);
+}
+
+void ScenarioReader::check_expectation(Expectation& e, std::size_t index) {
+    constexpr std::pair<const char*, std::optional<double> Expectation::*> bounds[] = {
+        {"expect.below", &Expectation::below},
+        {"expect.above", &Expectation::above},
+        {"expect.equals", &Expectation::equals}};
+    if (std::none_of(std::begin(bounds), std::end(bounds), [&](auto& b) { return given(b.first, index); }))
+        error(place_of("expect.below", index), "expect",
+              "no bound; legal: at least one of below, above, equals");
+    const MetricReference metric = check_metric(e.metric, "expect.metric", index);
+    if (!metric.info)
+        return;
+    for (const auto& [path, member] : bounds)
+        if (e.*member)
+            check_unit(path, index, metric, *(e.*member));
     if (e.below && e.above && *e.below <= *e.above)
         error(place_of("expect.below", index), "expect.below",
               "found a bound that is not greater than 'above': nothing can hold both; legal: more than " +
                   pretty(*e.above, metric.unit));
+}
+
+/// Keeps those that belong to this run, in the units of their metrics.
+void ScenarioReader::check_published() {
+    std::vector<PublishedValue> kept;
+    for (std::size_t i = 0; i < scenario_.published.size(); ++i) {
+        PublishedValue& p = scenario_.published[i];
+        const MetricReference metric = check_metric(p.metric, "published.metric", i);
+        if (metric.info) {
+            check_unit("published.value", i, metric, p.value);
+            if (!p.tolerance.relative)
+                check_unit("published.tolerance", i, metric, p.tolerance.amount);
+        }
+        if (p.source.empty())
+            p.source = scenario_.source;
+        if (p.source.empty())
+            error(place_of("published.source", i), "published.source",
+                  "not given; legal: a string, here or as the scenario's source");
+        if (belongs_here(i))
+            kept.push_back(p);
+    }
+    scenario_.published = std::move(kept);
+}
+
+bool ScenarioReader::belongs_here(std::size_t published) {
+    bool here = true;
+    for (const Setting& coordinate : points_[published]) {
+        std::string path;
+        std::string number;
+        const Key* key = split_number(coordinate.path, path, number) ? find_key(keys_, path) : nullptr;
+        if (!key) {
+            unknown_key(path, coordinate.position);
+            return false;
+        }
+        Value wanted;
+        if (!convert(*key, coordinate.value, coordinate.value.position, wanted))
+            return false;
+        const std::string list(list_of(path));
+        for (std::size_t i = 0; i < list_size(scenario_, list); ++i) {
+            const bool means_other_kind =
+                !key->only_for.empty() &&
+                key->only_for != workload_names()[std::size_t(scenario_.workloads[i].kind)];
+            if (means_other_kind || (!number.empty() && std::stoul(number) != i))
+                continue;
+            here = here && value_text(*key, key->load(scenario_, i)) == value_text(*key, wanted);
+        }
+    }
+    return here;
 }
 
 } // namespace iommusim::host

@@ -19,7 +19,8 @@ bool is_list(const std::string& path) {
     return std::find(lists.begin(), lists.end(), path) != lists.end();
 }
 
-/// "workload[1].threads" -> "workload.threads" and "1"; false if the brackets are not of this form.
+} // namespace
+
 bool split_number(const std::string& written, std::string& path, std::string& number) {
     path = written;
     number.clear();
@@ -34,8 +35,6 @@ bool split_number(const std::string& written, std::string& path, std::string& nu
     return std::all_of(number.begin(), number.end(), [](unsigned char c) { return std::isdigit(c) != 0; }) &&
            is_list(written.substr(0, open));
 }
-
-} // namespace
 
 Scenario ScenarioReader::read(const Node& root, const std::vector<Setting>& settings) {
     beginning_ = root.position;
@@ -109,8 +108,10 @@ void ScenarioReader::read_list(const std::string& list, const Node& node) {
             scenario_.devices.emplace_back();
         else if (list == "workload")
             scenario_.workloads.emplace_back();
-        else
+        else if (list == "expect")
             scenario_.expectations.emplace_back();
+        else
+            scenario_.published.emplace_back();
         positions_[{list, index}] = item.position;
         set_defaults(list, index);
         const Node* kind = list == "workload" ? item.find("kind") : nullptr;
@@ -131,8 +132,20 @@ void ScenarioReader::read_key(const Key& key, const Node& node, const Position& 
     if (!legal)
         return;
     key.store(scenario_, element.index, value);
-    if (key.kind == KeyKind::bound)
+    if (key.kind == KeyKind::bound || key.kind == KeyKind::tolerance)
         bound_units_[{key.path, element.index}] = value.text;
+    if (key.kind == KeyKind::point)
+        read_point(node, "", element.index);
+}
+
+void ScenarioReader::read_point(const Node& node, const std::string& prefix, std::size_t index) {
+    for (const Member& member : node.members) {
+        const std::string path = prefix.empty() ? member.key : prefix + "." + member.key;
+        if (member.value.kind == Node::Kind::table)
+            read_point(member.value, path, index);
+        else
+            points_[index].push_back({path, member.value, member.position});
+    }
 }
 
 bool ScenarioReader::convert(const Key& key, const Node& node, const Position& position, Value& value) {
@@ -144,10 +157,17 @@ bool ScenarioReader::convert(const Key& key, const Node& node, const Position& p
     if (key.kind == KeyKind::text) {
         value.text = node.text;
         found = is_string && !node.text.empty();
-    } else if (key.kind == KeyKind::bound) {
+    } else if (key.kind == KeyKind::point) {
+        found = node.kind == Node::Kind::table;
+    } else if (key.kind == KeyKind::bound || key.kind == KeyKind::tolerance) {
         found = is_integer || node.kind == Node::Kind::real || is_string;
         value.bound = is_integer ? double(node.integer) : node.real;
-        if (is_string) {
+        const std::optional<double> percentage =
+            key.kind == KeyKind::tolerance && is_string ? parse_percentage(node.text) : std::nullopt;
+        if (percentage) {
+            value.bound = percentage;
+            value.text = "%";
+        } else if (is_string) {
             const ParsedQuantity quantity = parse_any_quantity(node.text);
             value.bound = double(quantity.value.value_or(0));
             value.text = quantity.unit == Unit::count ? "" : base_unit(quantity.unit);

@@ -4,6 +4,7 @@
 
 #include "platforms/host/document.h"
 #include "platforms/host/keys.h"
+#include "platforms/host/metrics.h"
 
 #include <map>
 #include <string>
@@ -18,6 +19,9 @@ struct Setting {
     Node value;
     Position position;
 };
+
+/// "workload[1].threads" -> "workload.threads" and "1"; false if the brackets are not of this form.
+bool split_number(const std::string& written, std::string& path, std::string& number);
 
 class ScenarioReader {
 public:
@@ -42,6 +46,7 @@ private:
     void read_list(const std::string& list, const Node& node);
     void read_key(const Key& key, const Node& node, const Position& position, const Element& element);
     bool convert(const Key& key, const Node& node, const Position& position, Value& value);
+    void read_point(const Node& node, const std::string& prefix, std::size_t index);
     void apply(const Setting& setting);
     void apply_to_list(const Setting& setting, const std::string& list, const std::string& path,
                        const std::string& number);
@@ -58,7 +63,14 @@ private:
     void check_groups();
     void check_features();
     void check_profile();
-    void check_expectation(const Expectation& expectation, std::size_t index);
+    void check_expectation(Expectation& expectation, std::size_t index);
+    void check_offers();
+    void check_published();
+    /// The metric that `path` of this element names, if it can be compared with a number.
+    MetricReference check_metric(const std::string& name, const char* path, std::size_t index);
+    /// Brings a bound, as it was given, into the metric's unit.
+    void check_unit(const char* path, std::size_t index, const MetricReference& metric, double& bound);
+    bool belongs_here(std::size_t published);
 
     /// Where a key of an element was given, the element itself, or the file's beginning.
     Position place_of(const std::string& path, std::size_t index = 0) const;
@@ -77,6 +89,7 @@ private:
     std::map<std::pair<std::string, std::size_t>, std::string>
         bound_units_;                                            ///< of expectations' bounds, empty: none
     std::map<std::pair<std::string, std::size_t>, bool> broken_; ///< given, but without a legal value
+    std::map<std::size_t, std::vector<Setting>> points_;         ///< of published values
 };
 
 } // namespace iommusim::host

@@ -9,6 +9,8 @@ namespace iommusim::host {
 namespace {
 
 constexpr std::string_view sweep_prefix = "sweep.";
+/// The axis whose values set several keys at once.
+constexpr std::string_view variant_key = "variant";
 
 struct Axis {
     std::string key;
@@ -17,9 +19,11 @@ struct Axis {
     bool unknown = false; ///< no model has this key: the finding belongs to the key, not to its values
 };
 
-/// A value as short text for labels.
+/// A value as short text for labels; of a variant its name.
 std::string text_of(const Node& node) {
     switch (node.kind) {
+    case Node::Kind::table:
+        return node.find("name") ? node.find("name")->text : describe(node);
     case Node::Kind::string:
         return node.text;
     case Node::Kind::integer:
@@ -109,7 +113,8 @@ private:
                       "; legal: an array of at least one value");
             return;
         }
-        if (axis.key == "name" || axis.key == "description" || axis.key.starts_with("expect")) {
+        if (axis.key == "name" || axis.key == "description" || axis.key.starts_with("expect") ||
+            axis.key.starts_with("published")) {
             error(axis.position, name, "cannot be swept; legal: keys that change what is simulated");
             return;
         }
@@ -119,6 +124,12 @@ private:
             error(axis.position, name, "given twice; legal: each key once");
             return;
         }
+        for (const Node& item : node.items)
+            if (axis.key == variant_key && (!item.find("name") || item.find("name")->text.empty())) {
+                error(item.position, name,
+                      "found " + describe(item) + "; legal: tables of a name and the keys that are set");
+                return;
+            }
         axis.values = node.items;
         axis.unknown = unknown(axis.key);
         if (same != axes_.end())
@@ -134,10 +145,29 @@ private:
                 read_axis({s.path.substr(sweep_prefix.size()), s.position, {}, false}, s.value);
                 continue;
             }
-            std::erase_if(axes_, [&](const Axis& a) { return a.key == s.path; });
+            const auto axis =
+                std::find_if(axes_.begin(), axes_.end(), [&](const Axis& a) { return a.key == s.path; });
+            if (axis != axes_.end() && s.path == variant_key) {
+                pick_variant(*axis, s);
+                continue;
+            }
+            if (axis != axes_.end())
+                axes_.erase(axis);
             plain.push_back(s);
         }
         settings_ = std::move(plain);
+    }
+
+    void pick_variant(Axis& axis, const Setting& setting) {
+        std::vector<std::string> names;
+        for (const Node& value : axis.values)
+            names.push_back(text_of(value));
+        const std::string& wanted = setting.value.text;
+        if (std::find(names.begin(), names.end(), wanted) == names.end())
+            return error(setting.position, setting.path,
+                         "found " + describe(setting.value) + "; legal: " + join(names) +
+                             suggestion(wanted, names));
+        std::erase_if(axis.values, [&](const Node& value) { return text_of(value) != wanted; });
     }
 
     void read_point(const Node& root, const std::vector<std::size_t>& point) {
@@ -145,7 +175,13 @@ private:
         std::vector<SweepValue> labels;
         for (std::size_t k = 0; k < point.size(); ++k) {
             const Node& value = axes_[k].values[point[k]];
-            settings.push_back({axes_[k].key, value, axes_[k].unknown ? axes_[k].position : value.position});
+            if (axes_[k].key == variant_key)
+                for (const Member& member : value.members)
+                    settings.push_back({member.key == "name" ? std::string(variant_key) : member.key,
+                                        member.value, member.position});
+            else
+                settings.push_back(
+                    {axes_[k].key, value, axes_[k].unknown ? axes_[k].position : value.position});
             labels.push_back({axes_[k].key, text_of(value)});
         }
         Scenario scenario = ScenarioReader(groups_, diagnostics_).read(root, settings);

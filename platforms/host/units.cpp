@@ -174,6 +174,13 @@ ParsedQuantity parse_any_quantity(std::string_view text) {
     return parse_quantity(text, Unit::count);
 }
 
+std::optional<double> parse_percentage(std::string_view text) {
+    const Decimal number = read_decimal(text);
+    if (!number.valid || number.too_long || number.rest != "%")
+        return std::nullopt;
+    return double(number.digits) / double(number.scale);
+}
+
 const char* base_unit(Unit unit) {
     const auto list = suffixes(unit);
     return list.empty() ? "" : list.front().text;
@@ -247,14 +254,14 @@ std::string pretty(double value, std::string_view unit) {
         std::snprintf(buffer, sizeof buffer, whole ? "%.0f %s" : "%.3f %s", scaled_value, chosen->text);
         return buffer;
     }
-    if (unit == "1/s") {
+    if (unit == "1/s" || unit == "bit/s") {
         const char* prefix = "";
         for (const char* larger : {"k", "M", "G"})
             if (std::fabs(value) >= 1000) {
                 value /= 1000;
                 prefix = larger;
             }
-        std::snprintf(buffer, sizeof buffer, "%.3f %s/s", value, prefix);
+        std::snprintf(buffer, sizeof buffer, "%.3f %s%s", value, prefix, unit == "1/s" ? "/s" : "bit/s");
         return buffer;
     }
     if (value == std::floor(value) && std::fabs(value) < 1e15)

@@ -27,6 +27,9 @@ ParsedQuantity parse_quantity(std::string_view text, Unit unit);
 /// The same where the suffix alone decides what is measured.
 ParsedQuantity parse_any_quantity(std::string_view text);
 
+/// "2.5%" -> 2.5; none if the text is no such thing.
+std::optional<double> parse_percentage(std::string_view text);
+
 /// "ps", "B", "Hz", "B/s"; empty for units without a suffix.
 const char* base_unit(Unit unit);
 

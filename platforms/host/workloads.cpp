@@ -10,22 +10,6 @@ namespace iommusim::host {
 
 namespace {
 
-smmuv3_driver::Configuration driver_configuration(const Scenario& scenario) {
-    smmuv3_driver::Configuration c;
-    c.register_base = Platform::register_base;
-    c.completion = static_cast<smmuv3_driver::CompletionMode>(scenario.driver.completion);
-    c.force_no_range_invalidation = !scenario.driver.range_invalidation;
-    c.event_interrupt = Platform::iommu_line + smmuv3::line_event_queue;
-    c.error_interrupt = Platform::iommu_line + smmuv3::line_gerror;
-    c.use_unit = scenario.driver.invalidation != InvalidationPolicy::none;
-    std::uint64_t highest = 0;
-    for (const DeviceOptions& device : scenario.devices) {
-        highest = std::max(highest, device.id);
-    }
-    c.stream_id_bits = std::max(8u, static_cast<unsigned>(std::bit_width(highest)));
-    return c;
-}
-
 dma::Direction to_dma(Direction direction) {
     switch (direction) {
     case Direction::to_device:
@@ -40,42 +24,53 @@ dma::Direction to_dma(Direction direction) {
 
 } // namespace
 
+struct Software::Share {
+    std::uint64_t operations;
+    std::uint64_t warmup;
+    std::uint64_t outstanding;
+    Picoseconds start_delay;
+    Picoseconds interval;
+    std::uint64_t seed;
+
+    /// The share of address space `index` of `count`; what does not divide evenly goes to the first ones.
+    static Share of(const WorkloadOptions& w, std::uint64_t seed, std::uint64_t index, std::uint64_t count) {
+        const auto part = [=](std::uint64_t whole) {
+            return whole / count + (index < whole % count ? 1 : 0);
+        };
+        return {part(w.operations), part(w.warmup),     std::max<std::uint64_t>(1, part(w.outstanding)),
+                index * w.interval, count * w.interval, seed + index};
+    }
+};
+
 /// The device accesses one buffer that stays mapped while it does; every read is checked.
 class Software::DmaTraffic : public soc::DmaListener {
 public:
     DmaTraffic(Software& software, const WorkloadOptions& options, soc::DmaMaster& master,
-               dma::DmaDevice& device, const DeviceOptions& device_options, std::uint64_t seed)
-        : software_(software),
-          options_(options),
-          master_(master),
-          device_(device),
-          device_options_(device_options),
-          seed_(seed) {}
+               AddressSpace& space, const Share& share)
+        : software_(software), options_(options), master_(master), space_(space), share_(share) {}
 
     void run(machine::Cpu& cpu) {
         size_ = options_.pages * 4096;
-        buffer_ = cpu.allocate_pages(options_.pages);
+        buffer_ = allocate_buffer(cpu);
         if (buffer_ == machine::PageAllocator::none) {
             software_.errors_.push_back(
-                fmt::format("{}: no memory for a buffer of {} pages", device_options_.name, options_.pages));
+                fmt::format("{}: no memory for a buffer of {} pages", space_.name, options_.pages));
             return end(cpu);
         }
-        iova_ = device_.map_page(cpu, buffer_, size_, to_dma(options_.direction));
+        iova_ = space_.device->map_page(cpu, buffer_, size_, to_dma(options_.direction));
         if (iova_ == dma::DmaDevice::mapping_error) {
-            software_.errors_.push_back(fmt::format("{}: the buffer of {} pages could not be mapped",
-                                                    device_options_.name, options_.pages));
+            software_.errors_.push_back(
+                fmt::format("{}: the buffer of {} pages could not be mapped", space_.name, options_.pages));
             return end(cpu);
         }
         // What a previous owner of the buffer left in it is what the device must find.
         std::vector<std::uint8_t> contents(size_);
-        soc::fill_dma_pattern(seed_, iova_, contents.data(), contents.size());
+        soc::fill_dma_pattern(share_.seed, iova_, contents.data(), contents.size());
         std::copy(contents.begin(), contents.end(), software_.platform_.memory.bytes() + buffer_);
         cpu.synchronize();
 
         soc::DmaJob job;
-        job.requester.id = static_cast<std::uint32_t>(device_options_.id);
-        job.requester.has_pasid = device_options_.pasid != 0;
-        job.requester.pasid = static_cast<std::uint32_t>(device_options_.pasid);
+        job.requester = space_.requester;
         job.direction = options_.direction == Direction::to_device     ? soc::DmaDirection::read
                         : options_.direction == Direction::from_device ? soc::DmaDirection::write
                                                                        : soc::DmaDirection::alternating;
@@ -86,14 +81,15 @@ public:
         job.length = static_cast<std::uint32_t>(std::min(options_.access, size_));
         job.stride = options_.pattern == Pattern::sequential ? job.length : options_.stride;
         job.window = size_;
-        job.count = options_.operations;
-        job.outstanding = static_cast<std::uint32_t>(options_.outstanding);
-        job.interval = options_.interval;
-        job.address_seed = seed_;
-        job.data_seed = seed_;
+        job.count = share_.warmup + share_.operations;
+        job.outstanding = static_cast<std::uint32_t>(share_.outstanding);
+        job.interval = share_.interval;
+        job.start_delay = share_.start_delay;
+        job.address_seed = share_.seed;
+        job.data_seed = share_.seed;
         job.listener = this;
         if (const char* violation = job.violation()) {
-            software_.errors_.push_back(fmt::format("{}: {}", device_options_.name, violation));
+            software_.errors_.push_back(fmt::format("{}: {}", space_.name, violation));
             return end(cpu);
         }
         master_.start(job);
@@ -104,17 +100,30 @@ public:
 
 private:
     void on_dma_access(const soc::DmaAccess& access) override {
-        software_.measurements_.on_dma_access(access);
+        if (access.index < share_.warmup)
+            software_.measurements_.on_warmup_access(access);
+        else
+            software_.measurements_.on_dma_access(access);
     }
 
     void on_dma_job_end(soc::DmaJobId, const soc::DmaResult&) override {
         // The device's interrupt: its driver ends the mapping.
         software_.platform_.machine.cpu(0).run([this](machine::Cpu& cpu) {
-            if (!device_.unmap_page(cpu, iova_, size_, to_dma(options_.direction)))
-                software_.errors_.push_back(
-                    fmt::format("{}: the buffer could not be unmapped", device_options_.name));
+            if (!space_.device->unmap_page(cpu, iova_, size_, to_dma(options_.direction)))
+                software_.errors_.push_back(fmt::format("{}: the buffer could not be unmapped", space_.name));
             end(cpu);
         });
+    }
+
+    /// A buffer whose mapping uses no larger pages than it may: addresses of the device are aligned to the
+    /// buffer's size, so it is the physical address that decides.
+    std::uint64_t allocate_buffer(machine::Cpu& cpu) const {
+        constexpr unsigned page_bits[] = {0, 12, 21, 30};
+        if (options_.largest_page == LargestPage::any)
+            return cpu.allocate_pages(options_.pages);
+        const std::uint64_t page = 1ull << page_bits[static_cast<std::size_t>(options_.largest_page)];
+        const std::uint64_t base = cpu.allocate_pages(options_.pages + page / 4096, 2 * page);
+        return base == machine::PageAllocator::none ? base : base + page;
     }
 
     void end(machine::Cpu& cpu) {
@@ -125,9 +134,8 @@ private:
     Software& software_;
     const WorkloadOptions& options_;
     soc::DmaMaster& master_;
-    dma::DmaDevice& device_;
-    const DeviceOptions& device_options_;
-    std::uint64_t seed_;
+    AddressSpace& space_;
+    const Share share_;
     std::uint64_t buffer_ = 0;
     std::uint64_t size_ = 0;
     std::uint64_t iova_ = 0;
@@ -139,8 +147,22 @@ Software::Software(Platform& platform, const Scenario& scenario, Measurements& m
     : platform_(platform),
       scenario_(scenario),
       measurements_(measurements),
-      driver_(platform.machine, driver_configuration(scenario), this, nullptr, &measurements.breakdown()),
-      devices_(scenario.devices.size()) {}
+      driver_(platform.make_driver(scenario, {this, &measurements.breakdown()})),
+      devices_(scenario.devices.size()) {
+    for (std::size_t i = 0; i < devices_.size(); ++i) {
+        const DeviceOptions& options = scenario.devices[i];
+        devices_[i].resize(options.address_spaces());
+        for (std::size_t s = 0; s < devices_[i].size(); ++s) {
+            AddressSpace& space = devices_[i][s];
+            space.name = options.name;
+            space.requester.id = static_cast<std::uint32_t>(options.id);
+            space.requester.pasid = static_cast<std::uint32_t>(options.pasid_of(s));
+            space.requester.has_pasid = space.requester.pasid != 0;
+            if (options.pasids != 0)
+                space.name += fmt::format(".pasid{}", space.requester.pasid);
+        }
+    }
+}
 
 Software::~Software() = default;
 
@@ -149,47 +171,45 @@ void Software::start() {
 }
 
 void Software::boot(machine::Cpu& cpu) {
-    if (!driver_.start(cpu)) {
+    if (!driver_->start(cpu)) {
         errors_.push_back("the driver could not bring the IOMMU up");
         return;
     }
     for (std::size_t i = 0; i < devices_.size(); ++i)
-        if (!attach(cpu, scenario_.devices[i], devices_[i])) {
-            errors_.push_back(
-                fmt::format("{}: could not be attached to a domain", scenario_.devices[i].name));
-            return;
-        }
+        for (AddressSpace& space : devices_[i])
+            if (!attach(cpu, scenario_.devices[i], space)) {
+                errors_.push_back(fmt::format("{}: could not be attached to a domain", space.name));
+                return;
+            }
     start_workloads(cpu);
 }
 
-bool Software::attach(machine::Cpu& cpu, const DeviceOptions& options, DeviceSoftware& software) {
+bool Software::attach(machine::Cpu& cpu, const DeviceOptions& options, AddressSpace& space) {
     dma::DmaParameters parameters;
     parameters.flush_queue_size = scenario_.driver.flush_queue_entries;
     parameters.flush_queue_timeout = scenario_.driver.flush_queue_timeout;
     if (scenario_.driver.invalidation == InvalidationPolicy::none) {
-        software.device = std::make_unique<dma::DmaDevice>(parameters);
+        space.device = std::make_unique<dma::DmaDevice>(parameters);
         return true;
     }
-    smmuv3_driver::DomainConfiguration domain;
-    domain.name = options.name;
-    software.iommu_domain = smmuv3_driver::Smmuv3Domain::create(driver_, cpu, domain);
-    if (!software.iommu_domain || !software.iommu_domain->attach(cpu, static_cast<std::uint32_t>(options.id)))
+    space.iommu_domain =
+        driver_->create_domain(cpu, {space.name, static_cast<dma::Stage>(scenario_.driver.stage)});
+    const dma::DeviceAddress address{space.requester.id, space.requester.pasid, space.requester.has_pasid};
+    if (!space.iommu_domain || !driver_->attach(cpu, *space.iommu_domain, address))
         return false;
     const char* const allocator =
         scenario_.driver.iova_allocator == IovaAllocator::rbtree ? "rbtree" : "magazine";
-    software.domain = std::make_unique<dma::DmaDomain>(
-        platform_.machine, *software.iommu_domain,
-        iova::make_allocator(allocator, platform_.machine, dma::space_of(*software.iommu_domain)),
+    space.domain = std::make_unique<dma::DmaDomain>(
+        platform_.machine, *space.iommu_domain,
+        iova::make_allocator(allocator, platform_.machine, dma::space_of(*space.iommu_domain)),
         scenario_.driver.invalidation == InvalidationPolicy::lazy ? dma::Policy::lazy : dma::Policy::strict,
         parameters, &measurements_);
+    if (const AddressRange window = platform_.iommu.message_window(); window.size != 0)
+        space.domain->reserve(window.base, window.base + (window.size - 1));
     dma::DmaLimits limits;
     limits.dma_bits = static_cast<unsigned>(options.dma_bits);
-    software.device = std::make_unique<dma::DmaDevice>(*software.domain, limits);
-    Requester requester;
-    requester.id = static_cast<std::uint32_t>(options.id);
-    requester.has_pasid = options.pasid != 0;
-    requester.pasid = static_cast<std::uint32_t>(options.pasid);
-    measurements_.bind(requester, *software.iommu_domain);
+    space.device = std::make_unique<dma::DmaDevice>(*space.domain, limits);
+    measurements_.bind(space.requester, *space.iommu_domain);
     return true;
 }
 
@@ -203,25 +223,42 @@ void Software::start_workloads(machine::Cpu& cpu) {
         std::size_t index = 0;
         while (scenario_.devices[index].name != w.device)
             ++index;
-        dma::DmaDevice& device = *devices_[index].device;
         if (w.kind == WorkloadKind::map_benchmark) {
-            dma::MapBenchmarkConfig config;
-            config.threads = static_cast<unsigned>(w.threads);
-            config.granules = w.granules;
-            config.direction = to_dma(w.direction);
-            config.dwell = w.dwell;
-            config.operations = w.operations;
-            config.first_cpu = next_cpu;
-            next_cpu += config.threads;
-            benchmarks_.push_back(
-                std::make_unique<dma::MapBenchmark>(platform_.machine, device, config, &measurements_));
-            benchmarks_.back()->start();
+            start_benchmark(w, devices_[index], next_cpu);
+            next_cpu += static_cast<unsigned>(w.threads);
         } else {
-            traffic_.push_back(std::make_unique<DmaTraffic>(*this, w, *platform_.devices[index], device,
-                                                            scenario_.devices[index], seed));
-            traffic_.back()->run(cpu);
+            start_traffic(cpu, w, *platform_.devices[index], devices_[index], seed);
         }
         seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+    }
+}
+
+/// Each address space that gets a thread at all is a benchmark of its own.
+void Software::start_benchmark(const WorkloadOptions& w, std::vector<AddressSpace>& spaces,
+                               unsigned first_cpu) {
+    const auto count = std::min<std::size_t>(spaces.size(), w.threads);
+    for (std::size_t s = 0; s < count; ++s) {
+        dma::MapBenchmarkConfig config;
+        config.threads = static_cast<unsigned>(w.threads / count + (s < w.threads % count ? 1 : 0));
+        config.granules = w.granules;
+        config.direction = to_dma(w.direction);
+        config.dwell = w.dwell;
+        config.operations = w.operations;
+        config.first_cpu = first_cpu;
+        first_cpu += config.threads;
+        benchmarks_.push_back(std::make_unique<dma::MapBenchmark>(platform_.machine, *spaces[s].device,
+                                                                  config, &measurements_));
+        benchmarks_.back()->start();
+    }
+}
+
+void Software::start_traffic(machine::Cpu& cpu, const WorkloadOptions& w, soc::DmaMaster& master,
+                             std::vector<AddressSpace>& spaces, std::uint64_t seed) {
+    const auto count = std::min<std::size_t>(spaces.size(), w.operations);
+    for (std::size_t s = 0; s < count; ++s) {
+        traffic_.push_back(
+            std::make_unique<DmaTraffic>(*this, w, master, spaces[s], Share::of(w, seed, s, count)));
+        traffic_.back()->run(cpu);
     }
 }
 
@@ -240,29 +277,30 @@ Picoseconds Software::end_time() const {
     return end;
 }
 
-void Software::on_driver_error(smmuv3_driver::DriverError error, Picoseconds time, std::uint64_t detail) {
+void Software::on_driver_error(const dma::DriverErrorReport& error) {
     errors_.push_back(
-        fmt::format("driver: {} (0x{:x}) at {} ns", smmuv3_driver::name(error), detail, time / 1000));
+        fmt::format("driver: {} (0x{:x}) at {} ns", error.name, error.detail, error.time / 1000));
 }
 
 void Software::report(Result& result) const {
     iova::Statistics addresses;
     dma::FlushQueue::Statistics queue;
     bool lazy = false;
-    for (const DeviceSoftware& d : devices_) {
-        if (!d.domain)
-            continue;
-        const iova::Statistics s = d.domain->allocator().statistics();
-        addresses.allocations += s.allocations;
-        addresses.cache_hits += s.cache_hits;
-        addresses.nodes_visited += s.nodes_visited;
-        if (const dma::FlushQueue* fq = d.domain->flush_queue()) {
-            lazy = true;
-            queue.queued += fq->statistics().queued;
-            queue.full_flushes += fq->statistics().full_flushes;
-            queue.timer_flushes += fq->statistics().timer_flushes;
+    for (const std::vector<AddressSpace>& spaces : devices_)
+        for (const AddressSpace& space : spaces) {
+            if (!space.domain)
+                continue;
+            const iova::Statistics s = space.domain->allocator().statistics();
+            addresses.allocations += s.allocations;
+            addresses.cache_hits += s.cache_hits;
+            addresses.nodes_visited += s.nodes_visited;
+            if (const dma::FlushQueue* fq = space.domain->flush_queue()) {
+                lazy = true;
+                queue.queued += fq->statistics().queued;
+                queue.full_flushes += fq->statistics().full_flushes;
+                queue.timer_flushes += fq->statistics().timer_flushes;
+            }
         }
-    }
     result.add_count("iova.allocations", addresses.allocations);
     result.add_count("iova.cache_hits", addresses.cache_hits);
     result.add_count("iova.nodes_visited", addresses.nodes_visited);
@@ -271,13 +309,8 @@ void Software::report(Result& result) const {
         result.add_count("flush_queue.full_flushes", queue.full_flushes);
         result.add_count("flush_queue.timer_flushes", queue.timer_flushes);
     }
-    const smmuv3_driver::Statistics& s = driver_.statistics();
-    result.add_count("driver.doorbells", s.doorbells);
-    result.add_count("driver.commands", s.commands);
-    result.add_count("driver.syncs", s.syncs);
-    result.add_count("driver.exchange_attempts", s.exchange_attempts);
-    result.add_count("driver.exchanges", s.exchanges);
-    result.add_count("driver.queue_full_waits", s.full_waits);
+    for (const auto& [name, value] : driver_->counters())
+        result.add_count(name, value);
 
     for (const machine::LockStatistics& lock : platform_.machine.lock_statistics()) {
         // Locks of one kind, one per CPU, are one line of the report.

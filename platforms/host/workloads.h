@@ -3,9 +3,8 @@
 #pragma once
 
 #include "drivers/dma/dma_api.h"
+#include "drivers/dma/iommu_driver.h"
 #include "drivers/dma/map_benchmark.h"
-#include "drivers/smmuv3/domain.h"
-#include "drivers/smmuv3/smmuv3.h"
 #include "platforms/host/measurements.h"
 #include "platforms/host/platform.h"
 
@@ -15,8 +14,9 @@
 
 namespace iommusim::host {
 
-/// The software of a platform: one IOMMU driver, a domain and a DMA API device for each DMA master.
-class Software : private smmuv3_driver::ErrorLog {
+/// The software of a platform: one IOMMU driver, a domain and a DMA API device for each address space of each
+/// DMA master.
+class Software : private dma::DriverErrorLog {
 public:
     Software(Platform& platform, const Scenario& scenario, Measurements& measurements);
     ~Software() override;
@@ -36,22 +36,31 @@ public:
 
 private:
     class DmaTraffic;
-    struct DeviceSoftware {
-        std::unique_ptr<smmuv3_driver::Smmuv3Domain> iommu_domain;
+    /// Of a device, or of one PASID of it.
+    struct AddressSpace {
+        std::string name;
+        Requester requester;
+        std::unique_ptr<dma::IommuDomain> iommu_domain;
         std::unique_ptr<dma::DmaDomain> domain;
         std::unique_ptr<dma::DmaDevice> device;
     };
+    /// What a workload does in one of its device's address spaces.
+    struct Share;
 
     void boot(machine::Cpu& cpu);
-    bool attach(machine::Cpu& cpu, const DeviceOptions& options, DeviceSoftware& software);
+    bool attach(machine::Cpu& cpu, const DeviceOptions& options, AddressSpace& space);
     void start_workloads(machine::Cpu& cpu);
-    void on_driver_error(smmuv3_driver::DriverError error, Picoseconds time, std::uint64_t detail) override;
+    void start_benchmark(const WorkloadOptions& options, std::vector<AddressSpace>& spaces,
+                         unsigned first_cpu);
+    void start_traffic(machine::Cpu& cpu, const WorkloadOptions& options, soc::DmaMaster& master,
+                       std::vector<AddressSpace>& spaces, std::uint64_t seed);
+    void on_driver_error(const dma::DriverErrorReport& error) override;
 
     Platform& platform_;
     const Scenario& scenario_;
     Measurements& measurements_;
-    smmuv3_driver::Smmuv3Driver driver_;
-    std::vector<DeviceSoftware> devices_; ///< in the scenario's order
+    std::unique_ptr<dma::IommuDriver> driver_;
+    std::vector<std::vector<AddressSpace>> devices_; ///< in the scenario's order
     std::vector<std::unique_ptr<dma::MapBenchmark>> benchmarks_;
     std::vector<std::unique_ptr<DmaTraffic>> traffic_;
     std::vector<std::string> errors_;

@@ -1,8 +1,7 @@
 // Where the time of an invalidation goes: the stages of every single operation add up to its total.
 #include "platforms/host/run.h"
-#include "tests/integration/stack_bench.h"
+#include "tests/integration/stack_test.h"
 
-#include <gtest/gtest.h>
 #include <numeric>
 
 namespace iommusim::test {
@@ -22,18 +21,21 @@ void check(void* context, const host::InvalidationBreakdown::Operation& operatio
     seen.with_drain += operation.stage[3] > 50'000;
 }
 
-Seen run(const StackOptions& options) {
-    StackBench bench(options);
-    Seen seen;
-    bench.measurements.breakdown().listener = check;
-    bench.measurements.breakdown().listener_context = &seen;
-    bench.run();
-    EXPECT_EQ(bench.finished_threads, options.cpus);
-    EXPECT_EQ(bench.measurements.breakdown().unmatched(), 0u);
-    return seen;
-}
+class InvalidationBreakdown : public StackTest {
+protected:
+    static Seen run(const StackOptions& options) {
+        StackBench bench(GetParam(), options);
+        Seen seen;
+        bench.measurements.breakdown().listener = check;
+        bench.measurements.breakdown().listener_context = &seen;
+        bench.run();
+        EXPECT_EQ(bench.finished_threads, options.cpus);
+        EXPECT_EQ(bench.measurements.breakdown().unmatched(), 0u);
+        return seen;
+    }
+};
 
-TEST(InvalidationBreakdown, StagesAddUpForEveryOperationOfOneCpu) {
+TEST_P(InvalidationBreakdown, StagesAddUpForEveryOperationOfOneCpu) {
     StackOptions options;
     options.rounds = 500;
     const Seen seen = run(options);
@@ -41,7 +43,7 @@ TEST(InvalidationBreakdown, StagesAddUpForEveryOperationOfOneCpu) {
     EXPECT_EQ(seen.unequal, 0u);
 }
 
-TEST(InvalidationBreakdown, StagesAddUpWhenEightCpusShareTheQueue) {
+TEST_P(InvalidationBreakdown, StagesAddUpWhenEightCpusShareTheQueue) {
     StackOptions options;
     options.cpus = 8;
     options.rounds = 200;
@@ -50,7 +52,7 @@ TEST(InvalidationBreakdown, StagesAddUpWhenEightCpusShareTheQueue) {
     EXPECT_EQ(seen.unequal, 0u);
 }
 
-TEST(InvalidationBreakdown, StagesAddUpForLazyFlushesAndSlowMemory) {
+TEST_P(InvalidationBreakdown, StagesAddUpForLazyFlushesAndSlowMemory) {
     StackOptions options;
     options.cpus = 2;
     options.policy = dma::Policy::lazy;
@@ -61,10 +63,11 @@ TEST(InvalidationBreakdown, StagesAddUpForLazyFlushesAndSlowMemory) {
     EXPECT_EQ(seen.unequal, 0u);
 }
 
-TEST(InvalidationBreakdown, EveryMethodOfCompletionIsCovered) {
-    for (const auto method :
-         {host::CompletionMethod::msi, host::CompletionMethod::cons, host::CompletionMethod::event}) {
+TEST_P(InvalidationBreakdown, EveryMethodOfCompletionIsCovered) {
+    for (const host::CompletionMethod method : GetParam().completions) {
+        SCOPED_TRACE(static_cast<int>(method));
         host::Scenario scenario;
+        scenario.iommu.model = GetParam().model;
         scenario.platform.memory.given["size"] = 256ull << 20;
         scenario.devices.push_back({"nic", host::DeviceKind::nic, 0x100, 48, 0});
         scenario.driver.completion = method;
@@ -87,6 +90,9 @@ TEST(InvalidationBreakdown, EveryMethodOfCompletionIsCovered) {
         EXPECT_DOUBLE_EQ(stages, summary.mean);
     }
 }
+
+INSTANTIATE_TEST_SUITE_P(, InvalidationBreakdown, testing::ValuesIn(stack_architectures()),
+                         architecture_name);
 
 } // namespace
 } // namespace iommusim::test

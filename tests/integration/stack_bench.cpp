@@ -19,35 +19,23 @@ struct StackBench::Job : soc::DmaListener {
     }
 };
 
-host::Scenario StackBench::make_scenario(const StackOptions& options) {
+host::Scenario StackBench::make_scenario(const StackArchitecture& architecture, const StackOptions& options) {
     host::Scenario s;
     s.platform.cpus = options.cpus;
     s.platform.memory.given["size"] = 256ull << 20;
+    s.iommu.model = architecture.model;
     s.iommu.parameters = options.iommu;
-    s.devices.push_back({"nic", host::DeviceKind::nic, stream, 48, 0});
-    s.devices.push_back({"attacker", host::DeviceKind::nic, stream, 48, 0});
+    s.devices.push_back({"nic", host::DeviceKind::nic, device_id, 48, 0});
+    s.devices.push_back({"attacker", host::DeviceKind::nic, device_id, 48, 0});
     return s;
 }
 
-namespace {
-
-smmuv3_driver::Configuration driver_configuration(const StackOptions& options) {
-    smmuv3_driver::Configuration c;
-    c.register_base = host::Platform::register_base;
-    c.event_interrupt = host::Platform::iommu_line + smmuv3::line_event_queue;
-    c.error_interrupt = host::Platform::iommu_line + smmuv3::line_gerror;
-    c.faults = options.faults;
-    return c;
-}
-
-} // namespace
-
-StackBench::StackBench(const StackOptions& o)
+StackBench::StackBench(const StackArchitecture& architecture, const StackOptions& o)
     : options(o),
-      scenario_(make_scenario(o)),
+      scenario_(make_scenario(architecture, o)),
       platform("platform", scenario_),
-      measurements(platform.iommu.reference(), 2u << platform.iommu.parameters().command_queue_log2, true),
-      driver(platform.machine, driver_configuration(o), nullptr, nullptr, &measurements.breakdown()),
+      measurements(platform.iommu.reference(), platform.iommu.queue_positions(), true),
+      driver(architecture.make_driver(platform, o.mistake, &measurements.breakdown())),
       attacker_(std::make_unique<Job>()) {
     platform.iommu.attach(&measurements);
     if (o.memory_jitter != 0) // every fourth MiB is slow
@@ -59,10 +47,10 @@ StackBench::~StackBench() = default;
 
 void StackBench::run() {
     platform.machine.cpu(0).run([this](machine::Cpu& cpu) {
-        if (!driver.start(cpu))
+        if (!driver->start(cpu))
             return;
-        domain = smmuv3_driver::Smmuv3Domain::create(driver, cpu);
-        if (!domain || !domain->attach(cpu, stream))
+        domain = driver->create_domain(cpu, {});
+        if (!domain || !driver->attach(cpu, *domain, {.id = device_id}))
             return;
         dma_domain = std::make_unique<dma::DmaDomain>(
             platform.machine, *domain,
@@ -70,7 +58,7 @@ void StackBench::run() {
             dma::DmaParameters{}, &measurements);
         device = std::make_unique<dma::DmaDevice>(*dma_domain);
         Requester requester;
-        requester.id = stream;
+        requester.id = device_id;
         measurements.bind(requester, *domain);
         for (unsigned i = 0; i < platform.machine.cpus(); ++i)
             platform.machine.cpu(i).run([this](machine::Cpu& c) { thread(c); }, cpu.time());
@@ -100,7 +88,7 @@ void StackBench::thread(machine::Cpu& cpu) {
         slot = iova;
 
         soc::DmaJob plan;
-        plan.requester.id = stream;
+        plan.requester.id = device_id;
         plan.direction = soc::DmaDirection::alternating;
         plan.pattern = soc::DmaPattern::random;
         plan.check = soc::DmaCheck::pattern;
@@ -137,7 +125,7 @@ void StackBench::attack_next(std::uint64_t iova) {
     if (old_count_ < old_addresses_.size() || (old_count_ % 8) != 0)
         return;
     soc::DmaJob plan;
-    plan.requester.id = stream;
+    plan.requester.id = device_id;
     plan.pattern = soc::DmaPattern::list;
     plan.addresses = old_addresses_.data();
     plan.address_count = old_addresses_.size();

@@ -5,10 +5,9 @@
 
 #include "drivers/dma/dma_api.h"
 #include "drivers/iova/allocator.h"
-#include "drivers/smmuv3/domain.h"
-#include "drivers/smmuv3/smmuv3.h"
 #include "platforms/host/measurements.h"
 #include "platforms/host/platform.h"
+#include "tests/integration/stack_architecture.h"
 
 #include <array>
 #include <memory>
@@ -19,20 +18,20 @@ namespace iommusim::test {
 struct StackOptions {
     unsigned cpus = 1;
     dma::Policy policy = dma::Policy::strict;
-    smmuv3_driver::FaultInjection faults;
+    DriverMistake mistake = DriverMistake::none;
     unsigned rounds = 100;  ///< of map, DMA, unmap on each CPU
     unsigned accesses = 50; ///< DMAs of each round
     unsigned outstanding = 8;
     bool attack = true;
     Picoseconds memory_jitter = 0; ///< extra latency of some pages
-    host::ParameterValues iommu;   ///< overrides of smmuv3::Parameters
+    host::ParameterValues iommu;   ///< overrides of the unit's parameters
 };
 
 class StackBench {
 public:
-    static constexpr std::uint32_t stream = 0x100;
+    static constexpr std::uint32_t device_id = 0x100; ///< of the device and of the attacker
 
-    explicit StackBench(const StackOptions& options);
+    StackBench(const StackArchitecture& architecture, const StackOptions& options);
     ~StackBench();
 
     /// Boots, runs every thread to its end.
@@ -43,14 +42,14 @@ public:
     StackOptions options;
 
 private:
-    static host::Scenario make_scenario(const StackOptions& options);
+    static host::Scenario make_scenario(const StackArchitecture& architecture, const StackOptions& options);
     host::Scenario scenario_;
 
 public:
     host::Platform platform;
     host::Measurements measurements;
-    smmuv3_driver::Smmuv3Driver driver;
-    std::unique_ptr<smmuv3_driver::Smmuv3Domain> domain;
+    std::unique_ptr<dma::IommuDriver> driver;
+    std::unique_ptr<dma::IommuDomain> domain;
     std::unique_ptr<dma::DmaDomain> dma_domain;
     std::unique_ptr<dma::DmaDevice> device;
     std::uint64_t completed = 0; ///< DMAs of the threads

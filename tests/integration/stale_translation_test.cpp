@@ -1,19 +1,19 @@
 // Rule 6 with the real driver: the oracle is silent when the driver is correct, measures the window of lazy
 // mode, and names what a faulty driver forgot.
-#include "tests/integration/stack_bench.h"
-
-#include <gtest/gtest.h>
+#include "tests/integration/stack_test.h"
 
 namespace iommusim::test {
 namespace {
 
-TEST(StaleTranslation, OracleIsSilentOverAMillionDmasInStrictMode) {
+class StaleTranslation : public StackTest {};
+
+TEST_P(StaleTranslation, OracleIsSilentOverAMillionDmasInStrictMode) {
     StackOptions options;
     options.cpus = 4;
     options.rounds = 2500;
     options.accesses = 100;
     options.memory_jitter = 150'000;
-    StackBench bench(options);
+    StackBench bench(GetParam(), options);
     bench.run();
     EXPECT_EQ(bench.finished_threads, 4u);
     EXPECT_EQ(bench.completed, 1'000'000u);
@@ -26,12 +26,12 @@ TEST(StaleTranslation, OracleIsSilentOverAMillionDmasInStrictMode) {
     EXPECT_GT(bench.attacks, 1000u);
 }
 
-TEST(StaleTranslation, LazyModeExposesUnmappedPagesButNeverPromisesWrongly) {
+TEST_P(StaleTranslation, LazyModeExposesUnmappedPagesButNeverPromisesWrongly) {
     StackOptions options;
     options.cpus = 2;
     options.policy = dma::Policy::lazy;
     options.rounds = 1000;
-    StackBench bench(options);
+    StackBench bench(GetParam(), options);
     bench.run();
     EXPECT_EQ(bench.refused, 0u);
     EXPECT_EQ(bench.wrong_data, 0u);
@@ -40,11 +40,11 @@ TEST(StaleTranslation, LazyModeExposesUnmappedPagesButNeverPromisesWrongly) {
     EXPECT_GT(bench.measurements.oracle().worst_age(), 1'000'000u);
 }
 
-TEST(StaleTranslation, ForgottenTlbiIsNamed) {
+TEST_P(StaleTranslation, ForgottenInvalidationIsNamed) {
     StackOptions options;
-    options.faults.skip_tlbi = true;
+    options.mistake = DriverMistake::no_invalidation;
     options.rounds = 300;
-    StackBench bench(options);
+    StackBench bench(GetParam(), options);
     bench.run();
     StaleTranslationOracle& oracle = bench.measurements.oracle();
     ASSERT_GT(oracle.violations(), 0u);
@@ -56,17 +56,17 @@ TEST(StaleTranslation, ForgottenTlbiIsNamed) {
     EXPECT_NE(first.describe().find("TLB"), std::string::npos) << first.describe();
 }
 
-TEST(StaleTranslation, ForgottenSyncIsNamedWithTheCommandThatCameTooLate) {
+TEST_P(StaleTranslation, ForgottenWaitIsNamedWithTheCommandThatCameTooLate) {
     StackOptions options;
-    options.faults.skip_sync = true;
+    options.mistake = DriverMistake::no_wait;
     options.rounds = 1;
     options.attack = false;
     options.cpus = 1;
-    StackBench bench(options);
+    StackBench bench(GetParam(), options);
     // Reads of the page go on without pause, as a device does that was not told to stop.
     bench.run();
     soc::DmaJob plan;
-    plan.requester.id = StackBench::stream;
+    plan.requester.id = StackBench::device_id;
     plan.direction = soc::DmaDirection::read;
     plan.pattern = soc::DmaPattern::ring;
     plan.window = 64;
@@ -86,16 +86,16 @@ TEST(StaleTranslation, ForgottenSyncIsNamedWithTheCommandThatCameTooLate) {
     ASSERT_GT(oracle.violations() + oracle.late_completions(), 0u);
     const StaleUse& first = oracle.findings().front();
     ASSERT_NE(first.command, nullptr);
-    EXPECT_STREQ(first.command, "CMD_TLBI_NH_VA");
+    EXPECT_STREQ(first.command, GetParam().page_command);
     EXPECT_GT(first.command_time, first.promised_at);
 }
 
-/// The device reads one page on and on while the stream loses its domain, whose owner is then told that
+/// The device reads one page on and on while it loses its domain, whose owner is then told that
 /// nothing of it can be reached any more.
 void detach_while_reading(StackBench& bench) {
     bench.run();
     soc::DmaJob plan;
-    plan.requester.id = StackBench::stream;
+    plan.requester.id = StackBench::device_id;
     plan.direction = soc::DmaDirection::read;
     plan.pattern = soc::DmaPattern::ring;
     plan.window = 64;
@@ -109,7 +109,7 @@ void detach_while_reading(StackBench& bench) {
         bench.platform.devices[0]->start(plan);
         cpu.delay(5'000'000);
         oracle.removed(domain, plan.base, 4096, cpu.time());
-        bench.domain->detach(cpu, StackBench::stream);
+        bench.driver->detach(cpu, *bench.domain, {.id = StackBench::device_id});
         oracle.promised(domain, plan.base, 4096, cpu.time());
         cpu.synchronize();
     });
@@ -123,24 +123,26 @@ StackOptions one_round() {
     return options;
 }
 
-TEST(StaleTranslation, ForgottenCfgiIsNamed) {
+TEST_P(StaleTranslation, ForgottenConfigurationInvalidationIsNamed) {
     StackOptions options = one_round();
-    options.faults.skip_cfgi = true;
-    StackBench bench(options);
+    options.mistake = DriverMistake::no_configuration_invalidation;
+    StackBench bench(GetParam(), options);
     detach_while_reading(bench);
     const StaleTranslationOracle& oracle = bench.measurements.oracle();
     ASSERT_GT(oracle.violations(), 0u);
     EXPECT_EQ(oracle.findings().front().command, nullptr);
-    EXPECT_EQ(oracle.findings().front().use.requester.id, StackBench::stream);
+    EXPECT_EQ(oracle.findings().front().use.requester.id, StackBench::device_id);
 }
 
-TEST(StaleTranslation, DetachWithCfgiEndsAllAccess) {
-    StackBench bench(one_round());
+TEST_P(StaleTranslation, DetachEndsAllAccess) {
+    StackBench bench(GetParam(), one_round());
     detach_while_reading(bench);
     EXPECT_EQ(bench.measurements.oracle().violations(), 0u);
     EXPECT_EQ(bench.measurements.oracle().late_completions(), 0u);
     EXPECT_GT(bench.platform.devices[0]->result(0).errors(), 0u);
 }
+
+INSTANTIATE_TEST_SUITE_P(, StaleTranslation, testing::ValuesIn(stack_architectures()), architecture_name);
 
 } // namespace
 } // namespace iommusim::test

@@ -141,7 +141,8 @@ class CommandLine(unittest.TestCase):
 
     def test_bundled_scenarios_are_listed_with_their_question(self):
         lines = self.run_program("list").stdout.splitlines()
-        self.assertTrue(any(line.startswith("quickstart ") and line.endswith("?") for line in lines), lines)
+        for name in ("quickstart", "published/pcie-bench"):
+            self.assertTrue(any(line.startswith(name + " ") and line.endswith("?") for line in lines), lines)
 
     def test_every_bundled_scenario_is_valid(self):
         names = [line.split()[0] for line in self.run_program("list").stdout.splitlines()]
@@ -150,6 +151,8 @@ class CommandLine(unittest.TestCase):
     def test_describe_knows_models_workloads_metrics_and_keys(self):
         for topic, says in (
             ("smmuv3", "iommu.tlb.entries"),
+            ("vtd", "iommu.iotlb.entries"),
+            ("published", "published.tolerance"),
             ("map-benchmark", "workload.granules"),
             ("invalidation.latency", "distribution in ps"),
             ("metrics", "oracle.stale_uses"),
@@ -203,21 +206,23 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(run["seed"], 7)
 
     def test_everything_that_a_run_measures_is_described(self):
-        scenario = SMALL + '\n[[workload]]\nkind = "dma-traffic"\noperations = 20\n\n[driver]\ninvalidation = "lazy"\n'
-        self.run_program("run", self.write("both.toml", scenario), "-q", "--json", self.path("r.json"))
-        with open(self.path("r.json")) as file:
-            run = json.load(file)
-        names = list(run["metrics"])
-        names += ["invalidation.breakdown." + stage for stage in run["invalidation"]["breakdown"]]
-        names += [f"locks.{lock}.wait" for lock in run["locks"]]
         described = self.run_program("describe", "metrics").stdout
-        for name in names:
-            with self.subTest(name=name):
-                text = self.run_program("describe", name).stdout
-                self.assertIn(text.splitlines()[0], described)
-                is_distribution = "p50" in run["metrics"].get(name, {})
-                if name in run["metrics"]:
-                    self.assertEqual("distribution in" in text, is_distribution)
+        for model in ("smmuv3", "vtd"):
+            scenario = SMALL + ('\n[[workload]]\nkind = "dma-traffic"\noperations = 20\nwarmup = 5\n\n[driver]\n'
+                                f'invalidation = "lazy"\n\n[iommu]\nmodel = "{model}"\n')
+            self.run_program("run", self.write("both.toml", scenario), "-q", "--json", self.path("r.json"))
+            with open(self.path("r.json")) as file:
+                run = json.load(file)
+            names = list(run["metrics"])
+            names += ["invalidation.breakdown." + stage for stage in run["invalidation"]["breakdown"]]
+            names += [f"locks.{lock}.wait" for lock in run["locks"]]
+            for name in names:
+                with self.subTest(model=model, name=name):
+                    text = self.run_program("describe", name).stdout
+                    self.assertIn(text.splitlines()[0], described)
+                    is_distribution = "p50" in run["metrics"].get(name, {})
+                    if name in run["metrics"]:
+                        self.assertEqual("distribution in" in text, is_distribution)
 
     def test_a_failed_expectation_is_exit_status_3(self):
         held = self.write("held.toml", SMALL + '\n[[expect]]\nmetric = "map.latency.count"\nequals = 20\n')
@@ -227,6 +232,92 @@ class CommandLine(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?m)^FAILED +map.latency.count +above 20 +measured 20$")
         with open(self.path("r.json")) as file:
             self.assertEqual(json.load(file)["expectations"][0]["held"], False)
+
+    def test_a_missed_prediction_is_exit_status_3(self):
+        text = SMALL + ('\n[[published]]\nmetric = "map.latency.count"\nvalue = 25\ntolerance = "{}"\n'
+                        'role = "{}"\nsource = "a paper"\n')
+        met = self.write("met.toml", text.format("20%", "predicted"))
+        done = self.run_program("run", met, "--json", self.path("r.json"))
+        self.assertRegex(done.stdout, r"(?m)^Published: a paper\n.*\n.*\nmap.latency.count +25 +20 +-20.0 % +20.0 % +ok$")
+        with open(self.path("r.json")) as file:
+            self.assertEqual(json.load(file)["published"],
+                             [{"metric": "map.latency.count", "unit": "count", "published": 25.0, "measured": 20.0,
+                               "tolerance": 5.0, "role": "predicted", "within": True, "source": "a paper"}])
+        missed = self.write("missed.toml", text.format("19%", "predicted"))
+        self.assertRegex(self.run_program("run", missed, status=3).stdout, r"(?m)^map.latency.count .* OUT$")
+        self.run_program("run", self.write("calibrated.toml", text.format("19%", "calibrated")))
+
+    # ---- workloads
+
+    def run_traffic(self, device, workload):
+        text = f'[[device]]\nname = "nic0"\n{device}\n\n[[workload]]\nkind = "dma-traffic"\n{workload}\n'
+        self.run_program("run", self.write("traffic.toml", text), "-q", "--json", self.path("r.json"))
+        with open(self.path("r.json")) as file:
+            report = json.load(file)
+        self.assertEqual(report["oracle"]["stale_uses"], 0)
+        metrics = {name: metric.get("value", metric) for name, metric in report["metrics"].items()}
+        for name in ("dma.errors", "dma.mismatches"):
+            self.assertEqual(metrics[name], 0)
+        return metrics
+
+    def test_a_device_has_an_address_space_for_each_pasid(self):
+        metrics = self.run_traffic("pasids = 32", "pages = 4\noperations = 6401")
+        self.assertEqual(metrics["dma.operations"], 6401)
+        self.assertEqual(metrics["iova.allocations"], 32)
+        self.assertGreaterEqual(metrics["iommu.walks"], 32 * 4)
+        self.assertGreaterEqual(metrics["commands.cfgi_cd"], 2 * 31)
+        one = self.run_traffic("pasid = 32", "pages = 4\noperations = 6401")
+        self.assertEqual(one["iova.allocations"], 1)
+
+    def test_every_model_tells_the_same_story(self):
+        for model in ("smmuv3", "vtd"):
+            for device in ("", "pasids = 32"):
+                for policy in ("strict", "lazy", "none"):
+                    with self.subTest(model=model, device=device, policy=policy):
+                        metrics = self.run_traffic(device, f'pages = 2\noperations = 6400\n[iommu]\nmodel = "{model}"\n'
+                                                           f'[driver]\ninvalidation = "{policy}"')
+                        spaces = 32 if device else 1
+                        self.assertEqual(metrics["dma.operations"], 6400)
+                        if policy == "none":
+                            self.assertEqual(metrics["iommu.walks"], 0)
+                        else: # each space has two pages of its own
+                            self.assertGreaterEqual(metrics["iommu.walks"], 2 * spaces)
+
+    def test_each_stage_of_vtd_translates(self):
+        for stage in ("first", "second", "nested"):
+            with self.subTest(stage=stage):
+                metrics = self.run_traffic("", f'pages = 2\n[iommu]\nmodel = "vtd"\n[driver]\nstage = "{stage}"')
+                self.assertEqual(metrics["iommu.walks"], 2)
+
+    def test_invalidating_through_registers_needs_no_queue(self):
+        metrics = self.run_traffic("", 'pages = 2\n[iommu]\nmodel = "vtd"\n[driver]\n'
+                                       'invalidation_interface = "registers"')
+        self.assertGreater(metrics["iommu.register_invalidations"], 0)
+        self.assertEqual(metrics["iommu.commands"], 0)
+
+    def test_fewer_operations_than_pasids_use_fewer_pasids(self):
+        self.assertEqual(self.run_traffic("pasids = 4", "operations = 3")["dma.operations"], 3)
+
+    def test_the_warm_up_is_not_measured(self):
+        workload = 'pages = 64\npattern = "strided"\noutstanding = 1\ndirection = "to-device"\noperations = 640'
+        cold = self.run_traffic("", workload)
+        self.assertNotIn("dma.throughput", cold)
+        warm = self.run_traffic("", workload + "\nwarmup = 64")
+        self.assertEqual(warm["dma.latency"]["count"], 640)
+        self.assertEqual(warm["dma.operations"], 704)
+        self.assertLess(warm["dma.latency"]["max"], cold["dma.latency"]["max"])
+        self.assertAlmostEqual(warm["dma.throughput"] * warm["dma.latency"]["mean"] * 1e-12, 64 * 8, delta=1)
+
+    def test_the_link_adds_its_latency_to_each_dma(self):
+        workload = "outstanding = 1\npages = 4"
+        near = self.run_traffic("", workload)["dma.latency"]
+        far = self.run_traffic('link_latency = "401ns"', workload)["dma.latency"]
+        self.assertEqual((far["min"] - near["min"], far["max"] - near["max"]), (401000, 401000))
+
+    def test_the_largest_page_of_a_buffer_is_a_choice(self):
+        walks = [self.run_traffic("", f'pages = 1024\noperations = 4096\nstride = "4KiB"\npattern = "strided"\noutstanding = 1\n'
+                                      f'largest_page = "{page}"')["iommu.walks"] for page in ("4KiB", "2MiB")]
+        self.assertEqual(walks, [1024, 2])
 
     def test_a_machine_too_small_for_its_driver_is_a_failed_run(self):
         path = self.write("small.toml", SMALL)

@@ -44,6 +44,8 @@ Result full_result(const char* policy) {
     r.diagnostics.push_back("STRTAB_BASE written while SMMUEN = 1");
     r.expectations.push_back({"map.latency.p99", "below 1.000 us", "ps", 990'000.0, true});
     r.expectations.push_back({"dma.latency.p99", "below 1.000 us", "ps", std::nullopt, false});
+    r.published.push_back({"dma.throughput", "bit/s", 1e9, 1.5e9, 1e8, true, false, "somebody"});
+    r.published.push_back({"map.rate", "1/s", 1.0, std::nullopt, 0.5, false, false, "somebody"});
     return r;
 }
 

@@ -1,93 +1,101 @@
 // Rule 4: a page is one entry whatever its size; a hit and an invalidation find it through any address
 // inside. Rule 5: invalid entries are cached only where the architecture says so.
-#include "tests/conformance/rules/rule_bench.h"
+#include "tests/conformance/rules/rule_test.h"
 
-#include <gtest/gtest.h>
+#include <algorithm>
 
 namespace iommusim::rules {
 namespace {
 
-struct Size {
-    const char* name;
-    unsigned level;
-    bool contiguous;
-    std::uint64_t bytes() const { return smmuv3::test::PageTable::size_of(level) * (contiguous ? 16 : 1); }
+struct SizeCase : Case {
+    std::uint64_t bytes;
+    std::string name() const { return traits().name + "Page" + size_name(bytes); }
 };
 
-class PageOfAnySize : public testing::TestWithParam<Size> {
+std::vector<SizeCase> every_size() {
+    std::vector<SizeCase> cases;
+    for (const Architecture& a : architectures())
+        for (const std::uint64_t bytes : a.traits.page_sizes)
+            cases.push_back({{a}, bytes});
+    return cases;
+}
+
+class PageOfAnySize : public RuleTest<SizeCase> {
 protected:
     static constexpr std::uint64_t address = 0x100'0000'0000;
-    static constexpr std::uint64_t output = 0x4'0000'0000;
-    static void map(RuleBench& bench) {
-        if (GetParam().contiguous)
-            bench.table.map_contiguous(address, output, GetParam().level);
-        else
-            bench.map(address, output, GetParam().level);
-    }
+    static std::uint64_t bytes() { return GetParam().bytes; }
+    static std::uint64_t output() { return std::max(page_1g, bytes()); }
     /// Addresses in the first, the last, and pages between.
     static std::vector<std::uint64_t> inside() {
-        const std::uint64_t bytes = GetParam().bytes();
-        return {address, address + (bytes / 3 & ~0xfffull), address + (bytes / 2 & ~0xfffull),
-                address + bytes - RuleBench::page_bytes};
+        return {address, address + align_down(bytes() / 3, page_4k),
+                address + align_down(bytes() / 2, page_4k), address + bytes() - page_4k};
     }
 };
 
 TEST_P(PageOfAnySize, IsOneEntryThatServesAllOfItsAddresses) {
-    RuleBench bench;
-    map(bench);
-    bench.unit.read(RuleBench::device(), address + GetParam().bytes() / 2);
-    EXPECT_EQ(bench.unit.counter("iommu.walks"), 1u);
+    RuleBench& bench = build();
+    bench.map(address, output(), bytes());
+    bench.unit().read(RuleBench::device(), address + bytes() / 2);
+    EXPECT_EQ(bench.walks(), 1u);
     for (const std::uint64_t at : inside()) {
-        EXPECT_EQ(bench.unit.served_by(RuleBench::device(), at), "micro-TLB");
-        EXPECT_EQ(bench.unit.probe.translations.back().output_address, output + (at - address));
+        EXPECT_EQ(bench.unit().served_by(RuleBench::device(), at), traits().nearest_cache);
+        EXPECT_EQ(bench.unit().probe.translations.back().output_address, output() + (at - address));
     }
-    EXPECT_EQ(bench.unit.counter("iommu.walks"), 1u);
-    EXPECT_NE(bench.unit.served_by(RuleBench::device(), address + GetParam().bytes()), "micro-TLB");
+    EXPECT_EQ(bench.walks(), 1u);
+    EXPECT_NE(bench.unit().served_by(RuleBench::device(), address + bytes()), traits().nearest_cache);
 }
 
 TEST_P(PageOfAnySize, IsRemovedThroughAnyOfItsAddresses) {
     for (const std::uint64_t named : inside()) {
-        smmuv3::test::start_new_simulation();
-        RuleBench bench;
-        map(bench);
-        ASSERT_EQ(bench.unit.served_by(RuleBench::device(), address), "walk");
+        SCOPED_TRACE(named);
+        RuleBench& bench = build();
+        bench.map(address, output(), bytes());
+        ASSERT_EQ(bench.unit().served_by(RuleBench::device(), address), "walk");
         bench.queue_invalidation(named);
-        bench.queue_completion();
-        bench.ring();
-        bench.unit.settle();
-        EXPECT_EQ(bench.unit.served_by(RuleBench::device(), address), "walk");
+        bench.complete();
+        EXPECT_EQ(bench.unit().served_by(RuleBench::device(), address), "walk");
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Sizes, PageOfAnySize,
-                         testing::Values(Size{"Page", 3, false}, Size{"PageGroup", 3, true},
-                                         Size{"Block2M", 2, false}, Size{"Block2MGroup", 2, true},
-                                         Size{"Block1G", 1, false}, Size{"Block1GGroup", 1, true}),
-                         [](const testing::TestParamInfo<Size>& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(, PageOfAnySize, testing::ValuesIn(every_size()), case_name<SizeCase>);
 
-TEST(NegativeCaching, APageThatBecomesValidNeedsNoInvalidation) {
-    RuleBench bench;
+class NegativeCaching : public RuleTest<> {};
+
+TEST_P(NegativeCaching, APageThatBecomesValidNeedsAnInvalidationOnlyWhereAbsenceIsCached) {
+    RuleBench& bench = build();
     bench.map(0x7000'0000, 0x4000'0000); // the tables exist
-    bench.unit.read(RuleBench::device(), 0x7000'0000);
-    for (unsigned level = 1; level <= 3; ++level) {
-        const std::uint64_t address = 0x7000'1000 + level * 0x80'0000'0000;
-        EXPECT_FALSE(bench.unit.read(RuleBench::device(), address).ok());
-        bench.map(address & ~(smmuv3::test::PageTable::size_of(level) - 1), 0x4000'0000, level);
-        EXPECT_TRUE(bench.unit.read(RuleBench::device(), address).ok());
+    bench.unit().read(RuleBench::device(), 0x7000'0000);
+    std::uint64_t region = 0;
+    for (const std::uint64_t bytes : {page_1g, page_2m, page_4k}) {
+        SCOPED_TRACE(size_name(bytes));
+        region += 0x80'0000'0000;
+        const std::uint64_t address = region + 0x7000'1000;
+        EXPECT_FALSE(bench.unit().read(RuleBench::device(), address).ok());
+        bench.map(align_down(address, bytes), 0x4000'0000, bytes);
+        if (traits().caches_absent_pages) {
+            EXPECT_FALSE(bench.unit().read(RuleBench::device(), address).ok()) << "absence is cached";
+            bench.queue_invalidation(address, By::address, true);
+            bench.complete();
+        }
+        EXPECT_TRUE(bench.unit().read(RuleBench::device(), address).ok());
     }
 }
 
-TEST(NegativeCaching, AnInvalidStreamTableEntryMayStayInUseUntilItIsInvalidated) {
-    RuleBench bench;
-    smmuv3::test::PageTable table(bench.unit);
-    table.map(0x7000'0000, 0x4000'0000);
-    const Requester late = smmuv3::test::SmmuBench::stream(9);
-    EXPECT_FALSE(bench.unit.read(late, 0x7000'0000).ok());
-    bench.unit.attach(9, table.root(), 7);
-    EXPECT_FALSE(bench.unit.read(late, 0x7000'0000).ok()) << "the invalid entry is cached";
-    bench.unit.execute_and_sync(smmuv3::test::cfgi_ste(9));
-    EXPECT_TRUE(bench.unit.read(late, 0x7000'0000).ok());
+TEST_P(NegativeCaching, AConfigurationThatBecomesValidNeedsAnInvalidationOnlyWhereAbsenceIsCached) {
+    RuleBench& bench = build();
+    bench.map(0x7000'0000, 0x4000'0000, page_4k, 1);
+    const Requester late = test::requester(RuleBench::unconfigured_id);
+    EXPECT_FALSE(bench.unit().read(late, 0x7000'0000).ok());
+    bench.attach(RuleBench::unconfigured_id, 1);
+    if (traits().caches_absent_configuration) {
+        EXPECT_FALSE(bench.unit().read(late, 0x7000'0000).ok()) << "absence is cached";
+        bench.queue_device_invalidation(RuleBench::unconfigured_id);
+        bench.complete();
+    }
+    EXPECT_TRUE(bench.unit().read(late, 0x7000'0000).ok());
 }
+
+INSTANTIATE_TEST_SUITE_P(, NegativeCaching, testing::ValuesIn(every_architecture()), case_name<Case>);
 
 } // namespace
 } // namespace iommusim::rules

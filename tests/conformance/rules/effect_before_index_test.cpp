@@ -1,63 +1,68 @@
-// Rule 1: a command takes effect before the consumer index that covers it is visible to software.
-#include "tests/conformance/rules/rule_bench.h"
-
-#include <gtest/gtest.h>
+// Rule 1: a command takes effect before software can see that it is done.
+#include "tests/conformance/rules/rule_test.h"
 
 namespace iommusim::rules {
 namespace {
 
-smmuv3::test::BenchOptions slow_links() {
-    smmuv3::test::BenchOptions options;
-    options.parameters.link_latency = 300'000;
-    options.command_queue_log2 = 6;
-    return options;
-}
-
-TEST(EffectBeforeIndex, TheIndexHasNotPassedACommandWhenItTakesEffect) {
-    RuleBench bench(slow_links());
-    unsigned effects = 0;
-    bench.unit.probe.at_invalidation = [&](const InvalidationEffect& effect) {
-        ++effects;
-        EXPECT_LE(bench.unit.consumer(), effect.index);
-    };
-    for (unsigned i = 0; i < 20; ++i)
-        bench.queue_invalidation(i * 0x1000, RuleBench::all_ways[i % 5]);
-    bench.queue_device_invalidation();
-    bench.ring();
-    bench.unit.settle();
-    EXPECT_EQ(effects, 21u);
-    EXPECT_TRUE(bench.all_consumed());
-}
-
-TEST(EffectBeforeIndex, SoftwareThatPollsTheIndexFindsEveryCoveredCommandDone) {
-    RuleBench bench(slow_links());
-    for (unsigned i = 0; i < 30; ++i) {
-        if (i % 7 == 6)
-            bench.queue_completion();
-        else
-            bench.queue_invalidation(i * 0x1000, RuleBench::all_ways[i % 5]);
+class EffectBeforeIndex : public RuleTest<> {
+protected:
+    /// A bench whose effects take long.
+    RuleBench& build_slow() {
+        RuleOptions options;
+        options.link_latency = 300'000;
+        options.queue_entries = 64;
+        return build(options);
     }
-    unsigned seen = 0;
+    /// Invalidations of all kinds; every seventh command is a completion.
+    static void queue_commands(RuleBench& bench, unsigned count) {
+        const std::vector<By>& ways = traits().ways;
+        for (unsigned i = 0; i < count; ++i) {
+            if (i % 7 == 6)
+                bench.queue_completion();
+            else
+                bench.queue_invalidation(i * 2 * page_4k, ways[i % ways.size()]);
+        }
+    }
+};
+
+TEST_P(EffectBeforeIndex, ACommandIsNotYetDoneWhenItTakesEffect) {
+    RuleBench& bench = build_slow();
+    std::uint64_t effects = 0;
+    bench.unit().probe.at_invalidation = [&](const InvalidationEffect& effect) {
+        ++effects;
+        EXPECT_LE(bench.done(), effect.index);
+    };
+    queue_commands(bench, 26);
+    bench.queue_device_invalidation();
+    bench.complete();
+    EXPECT_EQ(effects, bench.invalidations_queued());
+    EXPECT_TRUE(bench.all_done());
+}
+
+TEST_P(EffectBeforeIndex, SoftwareThatPollsFindsTheEffectOfEveryCommandThatIsDone) {
+    RuleBench& bench = build_slow();
+    queue_commands(bench, 56);
+    std::uint64_t seen = 0;
     unsigned steps = 0;
-    bench.unit.spawn([&] {
+    bench.unit().spawn([&] {
         bench.ring();
-        while (seen < 30) {
+        while (seen < bench.queued()) {
             sc_core::wait(1, sc_core::SC_NS);
-            const std::uint32_t consumed = bench.unit.consumer();
-            steps += consumed != seen;
-            seen = consumed;
-            const unsigned completions = seen / 7; // not reported as effects
-            EXPECT_GE(bench.unit.probe.invalidations.size(), seen - completions);
+            const std::uint64_t done = bench.done();
+            steps += done != seen;
+            seen = done;
+            const std::uint64_t completions = seen / 7; // not reported as effects
+            EXPECT_GE(bench.unit().probe.invalidations.size(), seen - completions);
         }
     });
-    bench.unit.settle();
-    EXPECT_EQ(seen, 30u);
-    EXPECT_GT(steps, 5u) << "the index is expected to move while commands are carried out";
+    bench.unit().settle();
+    EXPECT_EQ(seen, bench.queued());
+    EXPECT_GT(steps, 5u) << "progress is expected to be visible while commands are carried out";
 }
 
-TEST(EffectBeforeIndex, AnAccessIssuedAfterTheCompletionWasSeenNeverUsesTheOldPage) {
+TEST_P(EffectBeforeIndex, AnAccessIssuedAfterTheCompletionWasSeenNeverUsesTheOldPage) {
     // The device hammers one page; software moves the page, invalidates, completes, and notes the time.
-    RuleBench bench;
+    RuleBench& bench = build();
     constexpr std::uint64_t page = 0x7000'0000;
     constexpr std::uint64_t first = 0x4000'0000;
     bench.map(page, first);
@@ -68,34 +73,35 @@ TEST(EffectBeforeIndex, AnAccessIssuedAfterTheCompletionWasSeenNeverUsesTheOldPa
     job.pattern = soc::DmaPattern::ring;
     job.base = page;
     job.window = 4096;
-    job.count = 4000;
+    job.count = 20'000;
     job.outstanding = 16;
-    bench.unit.masters[0].start(job);
+    bench.unit().masters[0].start(job);
     unsigned moves = 0;
-    bench.unit.spawn([&] {
-        while (bench.unit.masters[0].running_jobs() != 0) {
+    bench.unit().spawn([&] {
+        while (bench.unit().masters[0].running_jobs() != 0) {
             const std::uint64_t next = current + 0x1000;
             bench.unmap(page);
             bench.queue_invalidation(page);
-            bench.queue_completion();
-            bench.ring();
-            while (!bench.all_consumed())
-                sc_core::wait(10, sc_core::SC_NS);
+            bench.complete_in_program();
             promised = now();
-            for (const TranslationUse& use : bench.unit.probe.translations)
-                ASSERT_TRUE(use.output_address - current < 4096 || use.time < promised);
-            bench.unit.probe.translations.clear();
+            for (const TranslationUse& use : bench.unit().probe.translations)
+                ASSERT_TRUE(use.output_address - current < page_4k || use.time < promised);
+            bench.unit().probe.translations.clear();
             bench.map(page, next);
+            if (bench.queue_announcement(page))
+                bench.complete_in_program();
             current = next;
             ++moves;
             sc_core::wait(500, sc_core::SC_NS);
-            for (const TranslationUse& use : bench.unit.probe.translations)
-                ASSERT_LT(use.output_address - current, 4096u);
+            for (const TranslationUse& use : bench.unit().probe.translations)
+                ASSERT_LT(use.output_address - current, page_4k);
         }
     });
-    bench.unit.settle();
+    bench.unit().settle();
     EXPECT_GT(moves, 10u);
 }
+
+INSTANTIATE_TEST_SUITE_P(, EffectBeforeIndex, testing::ValuesIn(every_architecture()), case_name<Case>);
 
 } // namespace
 } // namespace iommusim::rules

@@ -2,12 +2,9 @@
 #pragma once
 
 #include "models/smmuv3/register_file.h"
+#include "tests/conformance/common/register_bench.h"
 
-#include <gtest/gtest.h>
-
-#include <string>
 #include <utility>
-#include <vector>
 
 namespace iommusim::smmuv3 {
 
@@ -30,27 +27,15 @@ struct Recorder final : RegisterEvents {
     void diagnostic(const char* message) override { diagnostics.emplace_back(message); }
 };
 
-class RegisterBench : public testing::Test {
+class RegisterBench : public test::RegisterBenchOf<RegisterFile, Features, Recorder> {
 public:
-    explicit RegisterBench(const Features& features = {}) : registers(features, recorder) {}
+    explicit RegisterBench(const Features& features = {}) : RegisterBenchOf(features) {}
 
-    std::uint64_t read(std::uint64_t offset, unsigned bytes = 4) {
-        std::uint64_t value = ~0ull;
-        EXPECT_TRUE(registers.read(offset, bytes, value));
-        return value;
-    }
-    void write(std::uint64_t offset, std::uint64_t value, unsigned bytes = 4) {
-        EXPECT_TRUE(registers.write(offset, bytes, value));
-    }
     /// Writes CR0 and lets all of it take effect.
     void enable(std::uint32_t cr0) {
         write(0x20, cr0);
         registers.acknowledge_cr0(~0u);
     }
-    std::size_t diagnostics() const { return recorder.diagnostics.size(); }
-
-    Recorder recorder;
-    RegisterFile registers;
 };
 
 } // namespace iommusim::smmuv3

@@ -1,118 +1,41 @@
-// A bench for the SMMUv3 model: memory behind an interconnect that the unit's own accesses, device traffic
-// and MSI writes share, a DMA master per device port, an interrupt sink, and helpers that play the software's
-// part with plain byte writes. The bench never uses the drivers.
+// The bench of the SMMUv3 model: what software does with registers, structures and commands, as plain byte
+// writes.
 #pragma once
 
-#include "models/core/probe.h"
 #include "models/smmuv3/interrupt_lines.h"
 #include "models/smmuv3/smmuv3.h"
-#include "models/soc/dma_master.h"
-#include "models/soc/interconnect.h"
-#include "models/soc/interrupt_sink.h"
-#include "models/soc/memory.h"
+#include "tests/conformance/common/unit_bench.h"
 #include "tests/conformance/smmuv3/structures.h"
 
-#include <cstring>
-#include <deque>
-#include <functional>
 #include <initializer_list>
-#include <memory>
-#include <string>
 #include <vector>
 
 namespace iommusim::smmuv3::test {
 
-/// Remembers everything that the model reports.
-struct RecordingProbe : Probe {
-    struct Observed {
-        TranslationUse use;
-        Picoseconds when;
-    };
-    struct Diagnostic {
-        Picoseconds when;
-        std::string what;
-    };
+using iommusim::test::Dma;
+using iommusim::test::pattern;
+using iommusim::test::RecordingProbe;
+using iommusim::test::start_new_simulation;
 
-    void on_translation(const TranslationUse& use) override { translations.push_back(use); }
-    void on_observable(const TranslationUse& use, Picoseconds when) override {
-        observed.push_back({use, when});
-    }
-    void on_fault(const TranslationFault& fault) override { faults.push_back(fault); }
-    void on_invalidation(const InvalidationEffect& effect) override {
-        invalidations.push_back(effect);
-        if (at_invalidation)
-            at_invalidation(effect);
-    }
-    void on_doorbell(const DoorbellEvent& doorbell) override { doorbells.push_back(doorbell); }
-    void on_command(const CommandEvent& command) override { commands.push_back(command); }
-    void on_stall(const StallEvent& stall) override { stalls.push_back(stall); }
-    void on_diagnostic(Picoseconds when, const char* what) override { diagnostics.push_back({when, what}); }
-
-    std::vector<TranslationUse> translations;
-    std::vector<Observed> observed;
-    std::vector<TranslationFault> faults;
-    std::vector<InvalidationEffect> invalidations;
-    std::vector<DoorbellEvent> doorbells;
-    std::vector<CommandEvent> commands;
-    std::vector<StallEvent> stalls;
-    std::vector<Diagnostic> diagnostics;
-    std::function<void(const InvalidationEffect&)> at_invalidation;
-};
-
-/// One DMA of the approximately-timed kind, under way or finished.
-struct Dma : private soc::DmaListener {
-    bool finished = false;
-    tlm::tlm_response_status status = tlm::TLM_INCOMPLETE_RESPONSE;
-    std::vector<std::uint8_t> data; ///< to be written, or as read
-    Picoseconds issued = 0;
-    Picoseconds completed = 0;
-
-    bool ok() const { return finished && status == tlm::TLM_OK_RESPONSE; }
-    Picoseconds latency() const { return completed - issued; }
-
-private:
-    friend class SmmuBench;
-    void on_dma_access(const soc::DmaAccess& access) override {
-        finished = true;
-        status = access.status;
-        issued = access.issued;
-        completed = access.completed;
-        if (!access.write)
-            data.assign(access.data, access.data + access.length);
-    }
-};
-
-struct BenchOptions {
-    BenchOptions();
-    Parameters parameters;        ///< small queues, 20-bit substreams
-    soc::MemoryParameters memory; ///< 48 GiB
-    soc::InterconnectParameters interconnect;
+struct BenchOptions : iommusim::test::UnitBenchOptions {
+    BenchOptions() { parameters.substream_id_bits = 20; }
+    Parameters parameters; ///< 20-bit substreams
     unsigned stream_table_log2 = 8;
     unsigned command_queue_log2 = 4;
     unsigned event_queue_log2 = 4;
     bool enable = true; ///< SMMUEN, CMDQEN and EVENTQEN at once
-    /// In place of the interconnect and of the DMA master, for units with one port.
-    tlm::tlm_target_socket<>* device_memory = nullptr;
-    tlm::tlm_initiator_socket<>* device = nullptr;
 };
 
-class SmmuBench {
+class SmmuBench final : public iommusim::test::UnitBench {
 public:
-    static constexpr std::uint64_t message_window = 0x10'0000'0000;
-    static constexpr std::uint64_t message_window_bytes = 0x1'0000;
+    static constexpr std::uint64_t message_window = BenchOptions::default_message_window;
 
     explicit SmmuBench(const BenchOptions& options = {});
-    ~SmmuBench();
-    SmmuBench(const SmmuBench&) = delete;
 
-    // ---- simulated time
-    /// Runs until nothing moves any more.
-    void settle();
-    void run_for(Picoseconds time);
+    void attach(Probe* observer) override { smmu.attach(observer); }
+    ReferenceTranslator& reference() override { return smmu.reference(); }
 
     // ---- registers
-    std::uint64_t read_register(std::uint64_t offset, unsigned bytes = 4);
-    void write_register(std::uint64_t offset, std::uint64_t value, unsigned bytes = 4);
     /// CR0, and runs until it is acknowledged.
     void set_cr0(std::uint64_t value);
     /// GBPA, and runs until the update is complete.
@@ -123,17 +46,6 @@ public:
     void acknowledge_errors() { write_register(spec::reg::gerrorn, read_register(spec::reg::gerror)); }
     static constexpr std::uint64_t all_enables =
         spec::cr0::smmuen.mask() | spec::cr0::eventqen.mask() | spec::cr0::cmdqen.mask();
-
-    // ---- memory
-    std::uint64_t allocate(std::uint64_t bytes, std::uint64_t alignment = 64);
-    void poke(std::uint64_t address, std::uint64_t value) {
-        std::memcpy(memory.bytes() + address, &value, 8);
-    }
-    std::uint64_t peek(std::uint64_t address) const;
-    template <std::size_t N> void poke(std::uint64_t address, const Words<N>& structure) {
-        std::memcpy(memory.bytes() + address, structure.words.data(), sizeof structure.words);
-    }
-    soc::FaultInjector& faults() { return memory.fault_injector(); }
 
     // ---- configuration structures
     std::uint64_t stream_table() const { return stream_table_; }
@@ -177,51 +89,20 @@ public:
     /// Takes all records out of the queue, as software does, overflow acknowledged.
     std::vector<Event> take_events();
 
-    // ---- DMA
-    static Requester stream(std::uint32_t id);
-    static Requester substream(std::uint32_t id, std::uint32_t substream);
-    /// Starts a timed DMA; the result stays valid as long as the bench.
-    Dma& begin_read(const Requester& requester, std::uint64_t address, unsigned length = 64,
-                    unsigned port = 0);
-    Dma& begin_write(const Requester& requester, std::uint64_t address, std::vector<std::uint8_t> data,
-                     unsigned port = 0);
-    /// The same, and runs until nothing moves any more.
-    Dma& read(const Requester& requester, std::uint64_t address, unsigned length = 64, unsigned port = 0);
-    Dma& write(const Requester& requester, std::uint64_t address, std::vector<std::uint8_t> data,
-               unsigned port = 0);
-    /// A loosely-timed one; Dma::latency() is what was annotated.
-    Dma& read_loosely(const Requester& requester, std::uint64_t address, unsigned length = 64,
-                      unsigned port = 0);
-    Dma& write_loosely(const Requester& requester, std::uint64_t address, std::vector<std::uint8_t> data,
-                       unsigned port = 0);
-    /// Reads the 8-byte word at `address`; the test checks the status through the last DMA.
-    std::uint64_t read_word(const Requester& requester, std::uint64_t address);
-    /// Which structure served a read of `address`: "walk", "main TLB", ...; empty if it was refused.
-    std::string served_by(const Requester& requester, std::uint64_t address, unsigned port = 0);
-    /// Starts a program in an SC_THREAD.
-    void spawn(std::function<void()> program);
-
-    std::uint64_t counter(const std::string& name) const;
+    // ---- devices
+    static Requester stream(std::uint32_t id) { return iommusim::test::requester(id); }
+    static Requester substream(std::uint32_t id, std::uint32_t substream) {
+        return iommusim::test::requester(id, substream);
+    }
 
 private:
-    struct RegisterMaster;
-    Dma& transfer(bool write, const Requester& requester, std::uint64_t address,
-                  std::vector<std::uint8_t> data, unsigned port);
-    static BenchOptions checked(BenchOptions options);
+    Counters counters() const override { return smmu.statistics().counters; }
 
 public:
     const BenchOptions options;
-    soc::Memory memory;
-    soc::InterruptSink sink;
     Smmuv3 smmu;
-    soc::Interconnect bus;
-    std::deque<soc::DmaMaster> masters;
-    RecordingProbe probe;
 
 private:
-    std::unique_ptr<RegisterMaster> registers_;
-    std::deque<Dma> dmas_;
-    std::uint64_t next_free_ = 0x100'0000;
     std::uint64_t stream_table_ = 0;
     std::uint64_t command_queue_ = 0;
     std::uint64_t event_queue_ = 0;
@@ -260,11 +141,5 @@ private:
     unsigned start_;
     std::uint64_t root_;
 };
-
-/// For tests that need more than one simulation: forgets the last one, whose bench is gone.
-inline void start_new_simulation() { sc_core::sc_curr_simcontext = nullptr; }
-
-/// `size` bytes that differ from each other and from those of other seeds.
-std::vector<std::uint8_t> pattern(std::uint8_t seed, std::size_t size = 64);
 
 } // namespace iommusim::smmuv3::test

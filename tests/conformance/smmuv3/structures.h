@@ -8,28 +8,13 @@
 #include "models/smmuv3/spec/registers.h"
 #include "models/smmuv3/spec/stream_table.h"
 #include "models/smmuv3/spec/translation_table.h"
+#include "tests/conformance/common/words.h"
 
-#include <array>
 #include <cstdint>
 
 namespace iommusim::smmuv3::test {
 
-/// A structure of N 64-bit words whose fields are set one after the other.
-template <std::size_t N> struct Words {
-    std::array<std::uint64_t, N> words{};
-
-    std::uint64_t get(Field field) const { return field.get(words.data()); }
-    Words& with(Field field, std::uint64_t value) {
-        field.set(words.data(), value);
-        return *this;
-    }
-    /// An address field, which holds its bits in place.
-    Words& at(Field field, std::uint64_t address) {
-        std::uint64_t& word = words[field.word()];
-        word = (word & ~field.mask()) | field.in_place(address);
-        return *this;
-    }
-};
+using iommusim::test::Words;
 
 using Ste = Words<spec::ste::words>;
 using Cd = Words<spec::cd::words>;

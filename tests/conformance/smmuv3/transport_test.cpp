@@ -621,6 +621,41 @@ TEST(Transport, SlotsAreGivenBackAndWaitsForThemAreCounted) {
     EXPECT_GT(statistics.stalls[0].longest_ps, 1'000'000u);
 }
 
+// A memory may make a loosely-timed walk wait. What another access does to the configuration cache meanwhile
+// is none of the walk's business.
+TEST(Transport, ALooselyTimedWalkKeepsItsConfigurationWhileTheMemoryWaits) {
+    BenchOptions options;
+    options.parameters.configuration_entries = 1;
+    SmmuBench bench(options);
+    const Requester device = SmmuBench::stream(5);
+    const Requester refused = SmmuBench::stream(6);
+    PageTable table(bench);
+    bench.attach(5, table.root(), 1);
+    bench.set_ste(6, ste_abort());
+    table.map(page, output);
+    const std::uint64_t descriptor = table.map(page + 0x1000, output + 0x1000);
+    bench.memory.bytes()[output + 0x1000] = 0x5a;
+    ASSERT_TRUE(bench.read(device, page).ok()); // fills the configuration cache
+
+    const auto hold = bench.faults().hold(soc::AccessKind::read, descriptor, 8);
+    const Dma* walked = nullptr;
+    bench.spawn([&] { walked = &bench.read_loosely(device, page + 0x1000); });
+    bench.settle();
+    ASSERT_EQ(walked, nullptr) << "the memory was to hold the walk";
+    const std::uint64_t evictions = bench.counter("iommu.configuration.evictions");
+    EXPECT_FALSE(bench.read(refused, page).ok());
+    EXPECT_EQ(bench.counter("iommu.configuration.evictions"), evictions + 1);
+    bench.faults().release(hold);
+    bench.settle();
+
+    ASSERT_NE(walked, nullptr);
+    EXPECT_TRUE(walked->ok());
+    EXPECT_EQ(walked->data[0], 0x5a);
+    EXPECT_NE(bench.served_by(device, page + 0x1000), "walk") << "the TLBs keep the page ...";
+    bench.execute_and_sync(tlbi_asid(1));
+    EXPECT_EQ(bench.served_by(device, page + 0x1000), "walk") << "... under the ASID of its stream";
+}
+
 TEST(Transport, TheSameSimulationTwiceGivesTheSameTimes) {
     std::vector<Picoseconds> times[2];
     for (auto& run : times) {

@@ -84,6 +84,40 @@ TEST(TimedQueue, ServesSeveralThreadsAndMethodsAtOneInstant) {
     }
 }
 
+/// Two queues whose callbacks schedule in each other.
+struct Conversation {
+    Recorder first;
+    Recorder second;
+    std::uint64_t delta_began = 0;
+    std::uint64_t delta_ended = 0;
+
+    static void ask(void* argument) {
+        auto& c = *static_cast<Conversation*>(argument);
+        c.delta_began = sc_core::sc_delta_count();
+        c.second.queue.schedule(now(), answer, argument);
+        c.second.queue.schedule(now() + 5, note, &c.second);
+        c.first.queue.schedule(now(), note, &c.first); // before whatever the other one does
+    }
+    static void answer(void* argument) {
+        auto& c = *static_cast<Conversation*>(argument);
+        EXPECT_EQ(c.first.calls, (Calls{{10, 1}}));
+        c.first.queue.schedule(now(), end, argument);
+    }
+    static void end(void* argument) {
+        static_cast<Conversation*>(argument)->delta_ended = sc_core::sc_delta_count();
+    }
+    static void note(void* recorder) { static_cast<Recorder*>(recorder)->calls.emplace_back(now(), 1); }
+};
+
+TEST(TimedQueue, RunsWhatAnotherQueueGivesItWithoutADeltaCycle) {
+    Conversation c;
+    c.second.at(12, 2);
+    c.first.queue.schedule(10, Conversation::ask, &c);
+    sc_core::sc_start();
+    EXPECT_EQ(c.delta_ended, c.delta_began);
+    EXPECT_EQ(c.second.calls, (Calls{{12, 2}, {15, 1}})) << "the alarm for later is kept";
+}
+
 TEST(TimedQueue, DropsEverythingOnceClosed) {
     Recorder r;
     r.at(10, 1);

@@ -139,6 +139,7 @@ inline CpuParameters round_costs() {
     p.line_transfer = 60_ns;
     p.atomic = 6_ns;
     p.barrier = 20_ns;
+    p.clflush = 80_ns;
     p.mmio_write = 15_ns;
     p.mmio_write_arrival = 100_ns;
     p.mmio_read = 200_ns;

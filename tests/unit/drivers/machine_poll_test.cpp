@@ -55,6 +55,29 @@ TEST_P(PollMemory, GivesUpAtTheTimeout) {
     EXPECT_EQ(now(), 1001_us);
 }
 
+TEST_P(PollMemory, KeepsEveryTimeoutAfterAWaitThatEndedEarly) {
+    MachineBench b(1, round_costs(), GetParam());
+    b.hardware.at(500_ns, [&] { b.hardware.write(flag, 1); });
+    b.hardware.at(600_ns, [&] { b.hardware.write(flag, 0); });
+    Picoseconds end = 0;
+    b.machine.cpu(0).run([&](Cpu& c) {
+        EXPECT_TRUE(c.poll_memory(flag, 8, is_one, second));
+        c.delay(100_ns);
+        end = c.time();
+        for (const Picoseconds timeout : {1_us, 120_us, 10_us}) {
+            EXPECT_FALSE(c.poll_memory(flag, 8, is_one, timeout));
+            EXPECT_EQ(c.time(), end + timeout);
+            end = c.time();
+        }
+        b.hardware.at(1_us, [&] { b.hardware.write(flag, 1); });
+        EXPECT_TRUE(c.poll_memory(flag, 8, is_one, second));
+        EXPECT_LE(c.time(), end + 1100_ns);
+        end = c.time();
+    });
+    sc_core::sc_start();
+    EXPECT_EQ(now(), end) << "no timeout is left behind that would prolong the simulation";
+}
+
 TEST_P(PollMemory, LooksOnlyAtItsOwnBytes) {
     MachineBench b(1, round_costs(), GetParam());
     b.hardware.at(100_ns, [&] { b.hardware.write(flag + 8, 1); });

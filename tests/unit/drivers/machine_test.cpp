@@ -216,6 +216,19 @@ TEST(CpuMemory, CostsOneCachedAccessPerLine) {
     EXPECT_EQ(now(), 27_ns);
 }
 
+TEST(CpuMemory, CleaningCostsOneFlushPerLine) {
+    MachineBench b(1);
+    b.machine.cpu(0).run([&](Cpu& c) {
+        c.clean_line(0x100);
+        EXPECT_EQ(c.time(), 80_ns);
+        c.clean_lines(0x1038, 16);
+        EXPECT_EQ(c.time(), 240_ns) << "across a line's end";
+        c.clean_lines(0x1000, 0);
+        EXPECT_EQ(c.time(), 240_ns);
+    });
+    sc_core::sc_start();
+}
+
 TEST(CpuMemory, WithoutDirectAccessTheTargetsDelayIsAdded) {
     MachineBench b(1);
     b.hardware.grants_direct_access = false;
@@ -329,6 +342,16 @@ TEST(PageAllocator, ReusesWhatWasFreed) {
     EXPECT_TRUE(pages.free(a, 1));
     EXPECT_EQ(pages.allocate(1), a);
     EXPECT_EQ(pages.pages_in_use(), 2u);
+}
+
+TEST(PageAllocator, NeverHandsOutAHole) {
+    PageAllocator pages(0x1000, 8 * 4096); // pages 1 to 8
+    pages.reserve(0x3800, 0x1000);         // touches pages 3 and 4
+    pages.reserve(0, 0x1800);              // page 1, and what is not there anyway
+    EXPECT_EQ(pages.allocate(2), 0x5000u);
+    EXPECT_EQ(pages.allocate(1), 0x2000u);
+    EXPECT_EQ(pages.allocate(2), 0x7000u);
+    EXPECT_EQ(pages.allocate(1), PageAllocator::none);
 }
 
 TEST(PageAllocator, AlignsAndRunsOut) {

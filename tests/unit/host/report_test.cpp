@@ -3,6 +3,7 @@
 #include "platforms/host/describe.h"
 #include "platforms/host/expectation.h"
 #include "platforms/host/metrics.h"
+#include "platforms/host/published.h"
 #include "platforms/host/text_table.h"
 
 #include <algorithm>
@@ -245,6 +246,69 @@ TEST(Expectation, EachBoundOfOneExpectationIsJudged) {
     EXPECT_TRUE(r.expectations[0].held);
     EXPECT_FALSE(r.expectations[1].held);
     EXPECT_FALSE(expectations_held(r));
+}
+
+PublishedValue published(double value, double tolerance, bool relative, PublishedRole role) {
+    return {"map.rate", value, {tolerance, relative}, role, "somebody"};
+}
+
+TEST(Published, IsWithinARelativeOrAnAbsoluteTolerance) {
+    Scenario scenario; // the sample measures 0.5/s
+    scenario.published = {published(0.52, 0.05, true, PublishedRole::predicted),
+                          published(0.52, 0.03, true, PublishedRole::predicted),
+                          published(0.5, 0, false, PublishedRole::predicted),
+                          published(0.4, 0.09, false, PublishedRole::predicted)};
+    const auto compared = compare_published(scenario, sample(nullptr, 1));
+    ASSERT_EQ(compared.size(), 4u);
+    EXPECT_TRUE(compared[0].within);
+    EXPECT_DOUBLE_EQ(compared[0].tolerance, 0.026);
+    EXPECT_FALSE(compared[1].within);
+    EXPECT_TRUE(compared[2].within);
+    EXPECT_FALSE(compared[3].within);
+    EXPECT_EQ(compared[3].unit, "1/s");
+    EXPECT_EQ(compared[3].measured, 0.5);
+}
+
+TEST(Published, OnlyAMissedPredictionFailsTheRun) {
+    Scenario scenario;
+    Result r = sample(nullptr, 1);
+    scenario.published = {published(9, 0.1, true, PublishedRole::calibrated)};
+    r.published = compare_published(scenario, r);
+    EXPECT_FALSE(r.published[0].within);
+    EXPECT_TRUE(expectations_held(r));
+    scenario.published[0].role = PublishedRole::predicted;
+    r.published = compare_published(scenario, r);
+    EXPECT_FALSE(expectations_held(r));
+}
+
+TEST(Published, AMetricThatWasNotMeasuredIsAMiss) {
+    Scenario scenario;
+    scenario.published = {published(9, 100, true, PublishedRole::predicted)};
+    scenario.published[0].metric = "dma.bandwidth";
+    Result r = sample(nullptr, 1);
+    r.published = compare_published(scenario, r);
+    EXPECT_FALSE(r.published[0].within);
+    EXPECT_TRUE(has_line(report_text({r}), "dma.bandwidth 9 B/s - - 10000.0 % OUT")) << report_text({r});
+}
+
+TEST(Published, IsPrintedBesideWhatWasMeasuredRunByRun) {
+    Scenario scenario;
+    scenario.published = {published(0.4, 0.1, true, PublishedRole::predicted),
+                          published(0.5, 0.1, true, PublishedRole::calibrated)};
+    std::vector<Result> runs{sample("strict", 1), sample("lazy", 1)};
+    runs[0].published = compare_published(scenario, runs[0]);
+    scenario.published.pop_back();
+    scenario.published[0].value = 0.501;
+    runs[1].published = compare_published(scenario, runs[1]);
+    const std::string text = report_text(runs);
+    EXPECT_TRUE(has_line(text, "Published: somebody")) << text;
+    EXPECT_TRUE(has_line(text, "map.rate driver.invalidation=strict 0.400 /s 0.500 /s +25.0 % 10.0 % OUT"))
+        << text;
+    EXPECT_TRUE(
+        has_line(text, "map.rate driver.invalidation=strict 0.500 /s 0.500 /s +0.0 % 10.0 % calibrated"))
+        << text;
+    EXPECT_TRUE(has_line(text, "map.rate driver.invalidation=lazy 0.501 /s 0.500 /s -0.2 % 10.0 % ok"))
+        << text;
 }
 
 TEST(Metrics, AreFoundByNameFieldAndWildcard) {

@@ -1,7 +1,9 @@
 // Reading scenarios that are right: what ends up in the plain data. Broken ones are tests/scenario/broken.
+#include "platforms/host/iommu_model.h"
 #include "platforms/host/keys.h"
 #include "platforms/host/sweep.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <set>
 
@@ -77,6 +79,10 @@ TEST(Scenario, FillsInEveryDefault) {
     EXPECT_EQ(s.driver.invalidation, InvalidationPolicy::strict);
     EXPECT_EQ(s.driver.iova_allocator, IovaAllocator::magazine);
     EXPECT_EQ(s.driver.completion, CompletionMethod::automatic);
+    EXPECT_EQ(s.driver.stage, TranslationStage::automatic);
+    EXPECT_EQ(s.driver.invalidation_interface, InvalidationInterface::queued);
+    EXPECT_EQ(s.devices[0].address_spaces(), 1u);
+    EXPECT_EQ(s.devices[0].pasid_of(0), 0u);
     EXPECT_TRUE(s.driver.range_invalidation);
     EXPECT_EQ(s.driver.flush_queue_entries, 256u);
     EXPECT_EQ(s.driver.flush_queue_timeout, 10'000'000'000u);
@@ -106,7 +112,11 @@ dma_bits = 32
 pasid = 5
 [[device]]
 name = "b"
+pasids = 3
+link_latency = "400ns"
 [driver]
+stage = "first"
+invalidation_interface = "queued"
 invalidation = "none"
 iova_allocator = "rbtree"
 completion = "msi"
@@ -122,6 +132,8 @@ access = "4KiB"
 stride = "8KiB"
 outstanding = 3
 pages = 9
+largest_page = "2MiB"
+warmup = 11
 interval = "1.5us"
 [[expect]]
 metric = "dma.latency.p99"
@@ -140,7 +152,12 @@ equals = 0
     EXPECT_EQ(s.devices[0].id, 0x20u);
     EXPECT_EQ(s.devices[0].dma_bits, 32u);
     EXPECT_EQ(s.devices[0].pasid, 5u);
+    EXPECT_EQ(s.devices[0].pasid_of(0), 5u);
     EXPECT_EQ(s.devices[1].id, 0x101u);
+    EXPECT_EQ(s.devices[1].address_spaces(), 3u);
+    EXPECT_EQ(s.devices[1].pasid_of(2), 3u);
+    EXPECT_EQ(s.devices[1].link_latency, 400'000u);
+    EXPECT_EQ(s.driver.stage, TranslationStage::first);
     EXPECT_EQ(s.device("b"), &s.devices[1]);
     EXPECT_EQ(s.device("c"), nullptr);
     EXPECT_EQ(s.driver.invalidation, InvalidationPolicy::none);
@@ -158,12 +175,74 @@ equals = 0
     EXPECT_EQ(w.stride, 8192u);
     EXPECT_EQ(w.outstanding, 3u);
     EXPECT_EQ(w.pages, 9u);
+    EXPECT_EQ(w.largest_page, LargestPage::two_mib);
+    EXPECT_EQ(w.warmup, 11u);
     EXPECT_EQ(w.interval, 1'500'000u);
     ASSERT_EQ(s.expectations.size(), 2u);
     EXPECT_EQ(s.expectations[0].below, 5'000'000.0);
     EXPECT_EQ(s.expectations[0].above, 1000.0);
     EXPECT_FALSE(s.expectations[0].equals);
     EXPECT_EQ(s.expectations[1].equals, 0.0);
+}
+
+TEST(Scenario, ADeviceWithPasidsBringsAUnitThatHasThem) {
+    const auto substream_bits = [](const std::string& text) {
+        const LoadedScenarios loaded = load_scenario_text(text, "t.toml");
+        EXPECT_TRUE(loaded.diagnostics.empty()) << all(loaded.diagnostics);
+        const auto keys = scenario_keys(parameter_groups(), Model::smmuv3);
+        return find_key(keys, "iommu.features.substream_id_bits")->load(loaded.runs.at(0), 0).number;
+    };
+    const std::string workload = "[[workload]]\nkind = \"map-benchmark\"\n";
+    const std::string device = "[[device]]\nname = \"nic0\"\n";
+    EXPECT_EQ(substream_bits(device + workload), 0u);
+    EXPECT_EQ(substream_bits(device + "pasids = 32\n" + workload), 20u);
+    EXPECT_EQ(substream_bits("iommu.features.substream_id_bits = 6\n" + device + "pasids = 32\n" + workload),
+              6u);
+}
+
+constexpr const char* published = R"(
+source = "somebody"
+[[published]]
+metric = "dma.throughput"
+point = { platform.cpus = 2, driver.invalidation = "lazy" }
+value = "8Gbit/s"
+tolerance = "5%"
+[[published]]
+metric = "map.latency.mean"
+value = "1us"
+tolerance = "20ns"
+role = "calibrated"
+source = "somebody else"
+)";
+
+TEST(Scenario, PublishedValuesAreInTheUnitsOfTheirMetrics) {
+    const Scenario s =
+        read(published + std::string(minimal), {"platform.cpus=2", "driver.invalidation=lazy"});
+    ASSERT_EQ(s.published.size(), 2u);
+    EXPECT_EQ(s.published[0].metric, "dma.throughput");
+    EXPECT_EQ(s.published[0].value, 8e9);
+    EXPECT_TRUE(s.published[0].tolerance.relative);
+    EXPECT_DOUBLE_EQ(s.published[0].tolerance.amount, 0.05);
+    EXPECT_EQ(s.published[0].role, PublishedRole::predicted);
+    EXPECT_EQ(s.published[0].source, "somebody");
+    EXPECT_EQ(s.published[1].value, 1e6);
+    EXPECT_FALSE(s.published[1].tolerance.relative);
+    EXPECT_EQ(s.published[1].tolerance.amount, 20'000.0);
+    EXPECT_EQ(s.published[1].role, PublishedRole::calibrated);
+    EXPECT_EQ(s.published[1].source, "somebody else");
+}
+
+TEST(Scenario, PublishedValuesBelongToTheRunsAtTheirPoint) {
+    const LoadedScenarios loaded = load_scenario_text(
+        published + std::string(minimal) +
+            "[sweep]\nplatform.cpus = [1, 2]\ndriver.invalidation = [\"strict\", \"lazy\"]\n",
+        "t.toml", {}, groups());
+    ASSERT_EQ(loaded.runs.size(), 4u) << all(loaded.diagnostics);
+    for (std::size_t i = 0; i < 3; ++i) {
+        ASSERT_EQ(loaded.runs[i].published.size(), 1u) << i;
+        EXPECT_EQ(loaded.runs[i].published[0].metric, "map.latency.mean");
+    }
+    EXPECT_EQ(loaded.runs[3].published.size(), 2u);
 }
 
 TEST(Scenario, ParametersCanBeNestedOrDotted) {
@@ -246,8 +325,12 @@ TEST(Scenario, ParameterErrorsNameTheTablesRange) {
               "'iommu.tlb.entries'?\n");
 }
 
-TEST(Scenario, EveryKeyHasADescriptionAndALegalDefault) {
-    for (const Key& key : scenario_keys(parameter_groups(), Model::smmuv3)) {
+class EveryModel : public testing::TestWithParam<Model> {};
+INSTANTIATE_TEST_SUITE_P(Scenario, EveryModel, testing::Values(Model::smmuv3, Model::vtd),
+                         [](const auto& test) { return model_names()[std::size_t(test.param)]; });
+
+TEST_P(EveryModel, HasKeysWithADescriptionAndALegalDefault) {
+    for (const Key& key : scenario_keys(parameter_groups(), GetParam())) {
         EXPECT_FALSE(key.description.empty()) << key.path;
         EXPECT_FALSE(legal_text(key).empty()) << key.path;
         if (key.kind != KeyKind::number)
@@ -261,9 +344,39 @@ TEST(Scenario, EveryKeyHasADescriptionAndALegalDefault) {
     }
 }
 
-TEST(Scenario, EveryKeyIsUnique) {
-    const auto paths = key_paths(scenario_keys(parameter_groups(), Model::smmuv3));
+TEST_P(EveryModel, HasEachKeyOnce) {
+    const auto paths = key_paths(scenario_keys(parameter_groups(), GetParam()));
     EXPECT_EQ(std::set<std::string>(paths.begin(), paths.end()).size(), paths.size());
+}
+
+/// What a scenario may ask for are words of the keys, and what that needs are rows of the unit's table.
+TEST_P(EveryModel, OffersWhatItsKeysCanSay) {
+    const IommuArchitecture& architecture = architecture_of(GetParam());
+    const auto keys = scenario_keys(parameter_groups(), GetParam());
+    const auto check = [&](const char* path, const std::vector<IommuArchitecture::Offer>& offers) {
+        const Key* key = find_key(keys, path);
+        ASSERT_NE(key, nullptr) << path;
+        ASSERT_FALSE(offers.empty()) << path;
+        EXPECT_EQ(value_text(*key, Value{key->default_value, {}, {}}), offers.front().word);
+        for (const auto& [word, row] : offers) {
+            const bool flag =
+                key->unit == Unit::flag && (word == std::string("true") || word == std::string("false"));
+            EXPECT_TRUE(flag || std::count(key->choices.begin(), key->choices.end(), word) == 1)
+                << path << word;
+            if (row) {
+                EXPECT_NE(find_key(keys, std::string("iommu.") + row), nullptr) << row;
+            }
+        }
+    };
+    EXPECT_EQ(model_names()[std::size_t(GetParam())], architecture.name);
+    check("driver.completion", architecture.completions);
+    check("driver.stage", architecture.stages);
+    check("driver.invalidation_interface", architecture.interfaces);
+    check("driver.range_invalidation", architecture.ranges);
+    for (const char* row : {architecture.device_id_bits, architecture.pasid_bits})
+        if (row) {
+            EXPECT_NE(find_key(keys, std::string("iommu.") + row), nullptr) << row;
+        }
 }
 
 /// Writes each number's legal extremes into a scenario and reads them back through the same table.
@@ -273,6 +386,7 @@ TEST(Scenario, EveryNumberKeepsItsExtremes) {
     s.devices.emplace_back();
     s.workloads.emplace_back();
     s.expectations.emplace_back();
+    s.published.emplace_back();
     for (const Key& key : keys)
         for (std::uint64_t v : {key.minimum, key.maximum}) {
             if (key.kind != KeyKind::number)
@@ -317,6 +431,44 @@ TEST(Sweep, EveryCombinationIsOneRunInFileOrderTheLastKeyFastest) {
     EXPECT_EQ(loaded.runs[3].sweep_point[0].key, "platform.cpus");
     EXPECT_EQ(loaded.runs[3].sweep_point[0].text, "2");
     EXPECT_EQ(loaded.runs[3].sweep_point[1].text, "lazy");
+}
+
+constexpr const char* variants = R"(
+[[sweep.variant]]
+name = "one"
+platform.cpus = 8
+[[sweep.variant]]
+name = "many"
+workload = { threads = 4, granules = 3 }
+driver.invalidation = "lazy"
+)";
+
+TEST(Sweep, AVariantSetsSeveralKeysAtOnce) {
+    const LoadedScenarios loaded = load_scenario_text(
+        std::string(minimal) + "[sweep]\nseed = [5, 6]\n" + variants, "t.toml", {}, groups());
+    ASSERT_EQ(loaded.runs.size(), 4u) << all(loaded.diagnostics);
+    EXPECT_EQ(loaded.runs[0].variant, "one");
+    EXPECT_EQ(loaded.runs[0].platform.cpus, 8u);
+    EXPECT_EQ(loaded.runs[0].workloads[0].threads, 1u);
+    EXPECT_EQ(loaded.runs[3].variant, "many");
+    EXPECT_EQ(loaded.runs[3].seed, 6u);
+    EXPECT_EQ(loaded.runs[3].platform.cpus, 1u);
+    EXPECT_EQ(loaded.runs[3].workloads[0].threads, 4u);
+    EXPECT_EQ(loaded.runs[3].workloads[0].granules, 3u);
+    EXPECT_EQ(loaded.runs[3].driver.invalidation, InvalidationPolicy::lazy);
+    ASSERT_EQ(loaded.runs[3].sweep_point.size(), 2u);
+    EXPECT_EQ(loaded.runs[3].sweep_point[1].key, "variant");
+    EXPECT_EQ(loaded.runs[3].sweep_point[1].text, "many");
+}
+
+TEST(Sweep, ASettingPicksAVariantAndPublishedValuesFollowIt) {
+    const std::string text =
+        "[[published]]\nmetric = \"map.latency.mean\"\nvalue = 5\nsource = \"s\"\npoint = { "
+        "variant = \"many\", workload.threads = 4 }\n" +
+        std::string(minimal) + variants;
+    EXPECT_EQ(read(text, {"variant=many"}).published.size(), 1u);
+    EXPECT_EQ(read(text, {"variant=many", "workload.threads=4"}).published.size(), 1u);
+    EXPECT_TRUE(read(text, {"variant=one"}).published.empty());
 }
 
 TEST(Sweep, KeysNeedNoQuotes) {

@@ -50,6 +50,13 @@ TEST(Units, AreExactWhereFloatingPointIsNot) {
     EXPECT_EQ(value("1.10000000000000000000000000000000000000000us", Unit::picoseconds), 1'100'000u);
 }
 
+TEST(Units, ReadPercentages) {
+    EXPECT_EQ(parse_percentage("2.5%"), 2.5);
+    EXPECT_EQ(parse_percentage("10 %"), 10.0);
+    for (const char* wrong : {"2.5", "%", "-1%", "1%%", "5ns", ""})
+        EXPECT_FALSE(parse_percentage(wrong)) << wrong;
+}
+
 TEST(Units, RefuseWhatIsNotAWholeNumberOfBaseUnits) {
     EXPECT_EQ(problem("0.5ps", Unit::picoseconds), "not a whole number of ps");
     EXPECT_EQ(problem("1.0001ns", Unit::picoseconds), "not a whole number of ps");

@@ -245,6 +245,35 @@ TEST(Interconnect, DebugAccessIsRebasedAndClipped) {
     EXPECT_EQ(p.get_data_length(), 64u);
 }
 
+/// A memory with a hole in its middle, where another target answers.
+TEST(Interconnect, AnEntryCanKeepTheTargetsOwnAddresses) {
+    TestInitiator cpu{"cpu"};
+    Interconnect bus{"bus", 1, 2};
+    Memory ram{"ram"};
+    ScriptedTarget other{"other"};
+    cpu.socket.bind(bus.upstream[0]);
+    bus.downstream[0].bind(ram.socket);
+    bus.downstream[1].bind(other.socket);
+    bus.map(0, 0x10000, 0);
+    bus.map(0x10000, 0x1000, 1);
+    bus.map(0x11000, 0x1000, 0, 0x11000);
+    elaborate();
+    ram.bytes()[0x11020] = 0x5A;
+    TestPayload& behind = cpu.read(0x11020);
+    cpu.blocking(behind);
+    EXPECT_EQ(behind.get_data_ptr()[0], 0x5A);
+    cpu.blocking(cpu.read(0x10020));
+    ASSERT_EQ(other.requests.size(), 1u);
+    EXPECT_EQ(other.requests[0].address, 0x20u);
+
+    tlm::tlm_dmi dmi;
+    TestPayload& direct = cpu.read(0x11020);
+    ASSERT_TRUE(cpu.socket->get_direct_mem_ptr(direct, dmi));
+    EXPECT_EQ(dmi.get_start_address(), 0x11000u);
+    EXPECT_EQ(dmi.get_end_address(), 0x11FFFu);
+    EXPECT_EQ(dmi.get_dmi_ptr(), ram.bytes() + 0x11000);
+}
+
 TEST(Interconnect, RefusesAMapThatMakesNoSense) {
     Interconnect bus("bus", 1, 1);
     bus.map(0x1000, 0x1000, 0);

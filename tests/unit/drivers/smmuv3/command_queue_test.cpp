@@ -217,7 +217,7 @@ TEST(CommandQueue, SkipsAnIllegalCommandAndGoesOn) {
               (std::vector<unsigned>{spec::opcode::tlbi_nh_asid, sync, spec::opcode::tlbi_nh_asid, sync}));
     EXPECT_EQ(bench.unit.commands[1].get(spec::sync::cs), spec::sync::cs_none);
     ASSERT_EQ(bench.reports.errors.size(), 1u);
-    EXPECT_EQ(bench.reports.errors[0].error, DriverError::command_illegal);
+    EXPECT_STREQ(bench.reports.errors[0].name, name(DriverError::command_illegal));
     EXPECT_EQ(bench.reports.errors[0].detail, bad);
     EXPECT_EQ(bench.driver->statistics().errors_recovered, 1u);
     EXPECT_EQ(bench.unit.values[spec::reg::gerror], bench.unit.values[spec::reg::gerrorn]);
@@ -250,7 +250,7 @@ TEST(CommandQueue, ReportsASyncThatNeverCompletes) {
     bench.run([&](machine::Cpu& cpu) { s = bench.driver->commands().submit_and_wait(cpu, numbered(1)); });
     EXPECT_FALSE(s.completed);
     ASSERT_EQ(bench.reports.errors.size(), 1u);
-    EXPECT_EQ(bench.reports.errors[0].error, DriverError::sync_timeout);
+    EXPECT_STREQ(bench.reports.errors[0].name, name(DriverError::sync_timeout));
     EXPECT_EQ(bench.reports.errors[0].detail, s.completion);
     EXPECT_EQ(bench.driver->statistics().timeouts, 1u);
 }
@@ -274,8 +274,8 @@ TEST(CommandQueue, ReportsAQueueThatStaysFullAndOverwritesNothing) {
     });
     EXPECT_EQ(accepted, 126u);
     ASSERT_EQ(bench.reports.errors.size(), 3u);
-    EXPECT_EQ(bench.reports.errors[0].error, DriverError::sync_timeout);
-    EXPECT_EQ(bench.reports.errors[1].error, DriverError::queue_full_timeout);
+    EXPECT_STREQ(bench.reports.errors[0].name, name(DriverError::sync_timeout));
+    EXPECT_STREQ(bench.reports.errors[1].name, name(DriverError::queue_full_timeout));
     EXPECT_EQ(bench.unit.reused_slots, 0u);
 }
 

@@ -61,7 +61,7 @@ TEST(EventQueue, ReportsAndAcknowledgesAnOverflow) {
     bench.unit.report_events({translation_fault(1, 0)}, 0, true);
     sc_core::sc_start();
     ASSERT_EQ(bench.reports.errors.size(), 1u);
-    EXPECT_EQ(bench.reports.errors[0].error, DriverError::event_overflow);
+    EXPECT_STREQ(bench.reports.errors[0].name, name(DriverError::event_overflow));
     EXPECT_EQ(bench.unit.values[spec::reg::eventq_cons], spec::eventq_cons::ovackflg.mask() | 1);
     bench.unit.report_events({translation_fault(2, 0)}, 0);
     sc_core::sc_start();
@@ -95,8 +95,8 @@ TEST(GlobalErrors, AreLoggedAndAcknowledged) {
     bench.unit.raise(1);
     sc_core::sc_start();
     ASSERT_EQ(bench.reports.errors.size(), 2u);
-    EXPECT_EQ(bench.reports.errors[0].error, DriverError::msi_abort);
-    EXPECT_EQ(bench.reports.errors[1].error, DriverError::event_queue_abort);
+    EXPECT_STREQ(bench.reports.errors[0].name, name(DriverError::msi_abort));
+    EXPECT_STREQ(bench.reports.errors[1].name, name(DriverError::event_queue_abort));
     EXPECT_EQ(bench.unit.values[spec::reg::gerrorn], bench.unit.values[spec::reg::gerror]);
     bench.unit.raise(1);
     sc_core::sc_start();
@@ -111,8 +111,8 @@ TEST(GlobalErrors, ServiceFailureSwitchesTheUnitOff) {
     sc_core::sc_start();
     EXPECT_EQ(bench.unit.values[spec::reg::cr0], 0u);
     ASSERT_EQ(bench.reports.errors.size(), 1u);
-    EXPECT_EQ(bench.reports.errors[0].error, DriverError::service_failure);
-    EXPECT_STREQ(name(bench.reports.errors[0].error), "SFM_ERR");
+    EXPECT_STREQ(bench.reports.errors[0].name, name(DriverError::service_failure));
+    EXPECT_STREQ(bench.reports.errors[0].name, "SFM_ERR");
 }
 
 TEST(SoftwareParameters, DefaultsAreInsideTheirRanges) {

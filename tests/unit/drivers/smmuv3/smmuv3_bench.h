@@ -331,20 +331,13 @@ private:
 };
 
 /// Collects whatever the driver reports.
-struct Reports : ErrorLog, FaultObserver, dma::InvalidationObserver {
-    struct Error {
-        DriverError error;
-        Picoseconds time;
-        std::uint64_t detail;
-    };
-    std::vector<Error> errors;
+struct Reports : dma::DriverErrorLog, FaultObserver, dma::InvalidationObserver {
+    std::vector<dma::DriverErrorReport> errors;
     std::vector<FaultRecord> faults;
     std::vector<dma::InvalidationRecord> invalidations;
     bool retry_stalls = false;
 
-    void on_driver_error(DriverError error, Picoseconds time, std::uint64_t detail) override {
-        errors.push_back({error, time, detail});
-    }
+    void on_driver_error(const dma::DriverErrorReport& error) override { errors.push_back(error); }
     void on_fault_record(const FaultRecord& record) override { faults.push_back(record); }
     bool resolve_stall(machine::Cpu&, const FaultRecord&) override { return retry_stalls; }
     void on_invalidation_complete(const dma::InvalidationRecord& record) override {

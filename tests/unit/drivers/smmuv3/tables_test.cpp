@@ -96,7 +96,7 @@ TEST(StreamTable, DetachMakesTheEntryAbortAndInvalidatesIt) {
         watch.seen.clear();
         domain->detach(cpu, 0x34);
         EXPECT_EQ(bench.driver->attached(0x34), nullptr);
-        EXPECT_TRUE(domain->streams().empty());
+        EXPECT_TRUE(domain->attachments().empty());
     });
     EXPECT_EQ(bench.opcodes(), (std::vector<unsigned>{cfgi_ste, sync}));
     ASSERT_EQ(watch.seen.size(), 1u);
@@ -114,7 +114,7 @@ TEST(StreamTable, AttachingToAnotherDomainDetachesFirst) {
         one->attach(cpu, 0x34);
         watch.seen.clear();
         EXPECT_TRUE(two->attach(cpu, 0x34));
-        EXPECT_TRUE(one->streams().empty());
+        EXPECT_TRUE(one->attachments().empty());
         EXPECT_EQ(bench.driver->attached(0x34), two.get());
     });
     ASSERT_EQ(watch.seen.size(), 3u);
@@ -139,7 +139,7 @@ TEST(ContextTable, PointsTheStreamToADescriptorWithTheDomainsTables) {
         domain->attach(cpu, 7);
         const std::uint64_t entry = bench.driver->streams().entry_address(7);
         const std::uint64_t context = spec::ste::s1_context_ptr.in_place(bench.unit.read(entry));
-        EXPECT_EQ(context, domain->contexts().entry_address(0));
+        EXPECT_EQ(context, bench.driver->contexts(7)->entry_address(0));
         const std::uint64_t word0 = bench.unit.read(context);
         EXPECT_EQ(spec::cd::v.get(word0), 1u);
         EXPECT_EQ(spec::cd::aa64.get(word0), 1u);
@@ -178,6 +178,99 @@ TEST(ContextTable, WritesWordZeroLastAndInvalidatesForEveryStreamThatUsesIt) {
     EXPECT_EQ(bench.unit.commands[0].get(spec::command::substream_id), 3u);
     EXPECT_EQ(bench.unit.commands[1].get(spec::command::stream_id), 6u);
     EXPECT_EQ(bench.unit.commands[1].get(spec::cfgi::leaf), 1u);
+}
+
+/// One stream whose substreams 1 and 2 have domains of their own.
+class SubstreamTest : public testing::Test {
+protected:
+    void with_domains(const std::function<void(machine::Cpu&)>& body) {
+        bench.configuration.substream_bits = 4;
+        bench.start();
+        bench.run([&](machine::Cpu& cpu) {
+            dma::IommuDriver& driver = *bench.driver;
+            const std::size_t before = bench.machine.pages().pages_in_use();
+            for (auto& domain : domains) {
+                domain = driver.create_domain(cpu, {"process", dma::Stage::automatic});
+                ASSERT_NE(domain, nullptr);
+            }
+            ASSERT_TRUE(driver.attach(cpu, *domains[0], first));
+            bench.driver->commands().submit(cpu, nullptr, 0, true); // behind the prefetch
+            bench.clear();
+            body(cpu);
+            for (auto& domain : domains)
+                driver.release(cpu, *domain);
+            EXPECT_EQ(bench.machine.pages().pages_in_use(), before + second_level_pages);
+        });
+    }
+    unsigned asid_in_memory(std::uint32_t substream) {
+        const std::uint64_t word = bench.unit.read(bench.driver->contexts(7)->entry_address(substream));
+        return spec::cd::v.get(word) ? static_cast<unsigned>(spec::cd::asid.get(word)) : 0;
+    }
+    static unsigned asid(const std::unique_ptr<dma::IommuDomain>& domain) {
+        return static_cast<const Smmuv3Domain&>(*domain).asid();
+    }
+
+    static constexpr std::size_t second_level_pages = 4; ///< of the stream table, allocated once
+    static constexpr dma::DeviceAddress first{7, 1, true};
+    static constexpr dma::DeviceAddress second{7, 2, true};
+    Smmuv3Bench bench;
+    std::unique_ptr<dma::IommuDomain> domains[2];
+};
+
+TEST_F(SubstreamTest, EachHasTheDescriptorOfItsDomainInTheStreamsTable) {
+    with_domains([&](machine::Cpu& cpu) {
+        EXPECT_TRUE(bench.driver->attach(cpu, *domains[1], second));
+        EXPECT_EQ(asid_in_memory(1), asid(domains[0]));
+        EXPECT_EQ(asid_in_memory(2), asid(domains[1]));
+        EXPECT_EQ(asid_in_memory(0), 0u);
+        EXPECT_EQ(bench.driver->attached(7, 2), domains[1].get());
+        EXPECT_EQ(bench.driver->attached(7), nullptr);
+        EXPECT_EQ(bench.opcodes(), (std::vector<unsigned>{cfgi_cd, sync, cfgi_cd, sync}));
+        EXPECT_EQ(bench.unit.commands[0].get(spec::command::substream_id), 2u);
+        bench.clear();
+    });
+}
+
+TEST_F(SubstreamTest, DetachingOneLeavesTheOther) {
+    with_domains([&](machine::Cpu& cpu) {
+        EXPECT_TRUE(bench.driver->attach(cpu, *domains[1], second));
+        bench.clear();
+        bench.driver->detach(cpu, *domains[0], first);
+        EXPECT_EQ(asid_in_memory(1), 0u);
+        EXPECT_EQ(asid_in_memory(2), asid(domains[1]));
+        EXPECT_EQ(bench.opcodes(), (std::vector<unsigned>{cfgi_cd, sync}));
+        bench.clear();
+        bench.driver->detach(cpu, *domains[1], second);
+        EXPECT_EQ(bench.driver->contexts(7), nullptr);
+        EXPECT_EQ(bench.opcodes(), (std::vector<unsigned>{cfgi_ste, sync}));
+    });
+}
+
+TEST_F(SubstreamTest, AnotherDomainTakesASubstreamOver) {
+    with_domains([&](machine::Cpu& cpu) {
+        EXPECT_TRUE(bench.driver->attach(cpu, *domains[1], first));
+        EXPECT_EQ(asid_in_memory(1), asid(domains[1]));
+        EXPECT_TRUE(static_cast<Smmuv3Domain&>(*domains[0]).attachments().empty());
+    });
+}
+
+TEST_F(SubstreamTest, ZeroAndWhatIsBeyondTheTableAreRefused) {
+    with_domains([&](machine::Cpu& cpu) {
+        EXPECT_FALSE(bench.driver->attach(cpu, *domains[1], {7, 0, true}));
+        EXPECT_FALSE(bench.driver->attach(cpu, *domains[1], {7, 16, true}));
+        EXPECT_FALSE(bench.driver->attach(cpu, *domains[1], {8, 16, true}));
+        EXPECT_EQ(bench.driver->contexts(8), nullptr);
+    });
+}
+
+TEST(Smmuv3Driver, OffersStage1Only) {
+    Smmuv3Bench bench;
+    bench.start();
+    bench.run([&](machine::Cpu& cpu) {
+        EXPECT_NE(bench.driver->create_domain(cpu, {"d", dma::Stage::first}), nullptr);
+        EXPECT_EQ(bench.driver->create_domain(cpu, {"d", dma::Stage::second}), nullptr);
+        EXPECT_EQ(bench.driver->create_domain(cpu, {"d", dma::Stage::nested}), nullptr);
+    });
 }
 
 TEST(ContextTable, UsesTwoLevelsForManySubstreams) {

@@ -1,8 +1,7 @@
-// Random sequences of map and unmap against a plain map of 4 KiB pages, judged by the reference walker.
+// Random sequences of map and unmap against a plain map of 4 KiB pages, judged by the reference walkers.
 #include "drivers/dma/iommu_api.h"
-#include "drivers/pgtable/arm_lpae_s1.h"
 
-#include "tests/unit/drivers/pgtable/reference_walker.h"
+#include "tests/unit/drivers/pgtable/page_table_bench.h"
 
 #include <gtest/gtest.h>
 #include <map>
@@ -45,21 +44,26 @@ rc::Gen<Operation> operations() {
     });
 }
 
+class PageTableProperty : public testing::TestWithParam<test::Format> {};
+
+INSTANTIATE_TEST_SUITE_P(Formats, PageTableProperty, testing::ValuesIn(test::formats),
+                         [](const auto& instance) { return std::string(instance.param.name); });
+
 } // namespace
 
-TEST(ArmLpaeS1Property, TranslatesExactlyWhatIsMapped) {
+TEST_P(PageTableProperty, TranslatesExactlyWhatIsMapped) {
+    const test::Format& format = GetParam();
     test::DriverBench bench;
     EXPECT_TRUE(rc::check("random maps and unmaps", [&] {
         const auto sequence = *rc::gen::container<std::vector<Operation>>(operations());
-        const bool hints = *rc::gen::arbitrary<bool>();
+        test::TableOptions options;
+        options.hints = *rc::gen::arbitrary<bool>();
         std::map<std::uint64_t, std::uint64_t> model; // iova page to physical page
         bool consistent = true;
-        std::uint64_t ttb = 0;
         std::size_t pages_left = 0;
         bench.run([&](Cpu& cpu) {
             NoTlb tlb;
-            pgtable::ArmLpaeS1 table(cpu, tlb, {.contiguous_hint = hints});
-            ttb = table.registers().ttb;
+            const auto table = format.make(cpu, tlb, options);
             for (const Operation& op : sequence) {
                 const std::uint64_t size = 1ull << op.size_order;
                 const std::uint64_t iova = op.first * size;
@@ -67,7 +71,7 @@ TEST(ArmLpaeS1Property, TranslatesExactlyWhatIsMapped) {
                 std::uint64_t done = 0;
                 if (op.map) {
                     const dma::Status status =
-                        table.map_pages(cpu, iova, op.physical * size, size, op.count, dma::prot_read, done);
+                        table->map_pages(cpu, iova, op.physical * size, size, op.count, dma::prot_read, done);
                     bool taken = false; // by a page in the part that this call would have written
                     const std::uint64_t tables_end = (iova / (size * 512) + 1) * size * 512;
                     const std::uint64_t end = std::min(iova + op.count * size, tables_end);
@@ -85,25 +89,27 @@ TEST(ArmLpaeS1Property, TranslatesExactlyWhatIsMapped) {
                         consistent &= done == 0;
                         // Tables ahead of the leaf in the way are gone already, with their pages.
                         for (std::uint64_t at = iova; at < end && op.size_order != 12; at += size) {
-                            if (test::walk(bench.ram, ttb, 16, at).bytes == size)
+                            if (format.walk(bench.ram, *table, at).bytes == size)
                                 break;
                             model.erase(model.lower_bound(at), model.lower_bound(at + size));
                         }
                     }
                 } else {
-                    done = table.unmap_pages(cpu, iova, size, op.count, gather);
+                    done = table->unmap_pages(cpu, iova, size, op.count, gather);
                     consistent &= done % size == 0 && done <= op.count * size;
                     model.erase(model.lower_bound(iova), model.lower_bound(iova + done));
+                    for (const std::uint64_t freed : gather.free_pages)
+                        cpu.free_pages(freed);
                 }
                 for (std::uint64_t at = 0; at < (9ull << 20); at += page) {
-                    const test::Walked w = test::walk(bench.ram, ttb, 16, at);
+                    const test::Walked w = format.walk(bench.ram, *table, at);
                     const auto expected = model.find(at);
                     consistent &= w.mapped == (expected != model.end());
                     if (w.mapped && expected != model.end())
                         consistent &= w.physical == expected->second;
                 }
             }
-            table.release(cpu);
+            table->release(cpu);
             pages_left = bench.machine.pages().pages_in_use();
         });
         RC_ASSERT(consistent);
