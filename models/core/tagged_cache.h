@@ -44,7 +44,8 @@ public:
         sets_ = entries ? static_cast<std::uint32_t>(entries / ways) : 0;
         slots_.resize(std::size_t{sets_} * ways_);
         set_state_.resize(sets_);
-        buckets_.assign(std::bit_ceil(slots_.size() * 2 + 1), none);
+        buckets_.assign(std::bit_ceil(slots_.size() * 2 + 2), none);
+        bucket_shift_ = 64 - static_cast<unsigned>(std::countr_zero(buckets_.size()));
         for (std::uint32_t s = 0; s < sets_; ++s)
             for (std::uint32_t w = ways_; w-- > 0;)
                 put_on_free_list(s, s * ways_ + w);
@@ -62,23 +63,16 @@ public:
 
     /// The entry that covers `address` for a lookup with `tag`, or nullptr. Touches the replacement state.
     Value* find(std::uint64_t address, const Tag& tag, const Tag& known = all_bits) {
-        for (const std::uint8_t size_log2 : sizes_) {
-            const std::uint32_t i = find_slot(address >> size_log2, size_log2, tag, known);
-            if (i == none)
-                continue;
-            if (!alive(slots_[i])) {
-                drop(i);
-                return find(address, tag, known); // the list of sizes may have changed
-            }
-            slots_[i].stamp =
-                clock_ + 1; // known to be alive: no need to ask again before the next invalidation
-            ++statistics_.hits;
-            if (policy_ == Replacement::least_recently_used)
-                touch(i);
-            return &slots_[i].value;
-        }
-        ++statistics_.misses;
-        return nullptr;
+        if (used_ == 0)
+            return miss();
+        // Hardly ever more than one size: the others are apart.
+        const std::uint8_t size_log2 = sizes_.front();
+        const std::uint32_t i = find_slot(address >> size_log2, size_log2, tag, known);
+        if (i == none)
+            return sizes_.size() == 1 ? miss() : find_larger(address, tag, known);
+        if (slots_[i].stamp <= scope_stamp_)
+            return find_older(i, address, tag, known);
+        return hit(i);
     }
 
     /// As find(), without any effect on statistics or replacement.
@@ -114,6 +108,8 @@ public:
     /// Drops every entry of the scope. The scope's mask must be empty or one of the kinds given at
     /// construction.
     void remove_scope(const TagScope& scope) {
+        if (used_ == 0)
+            return;
         if (scope.mask == Tag{}) {
             scope_stamp_ = everything_stamp_ = ++clock_;
             for (Scope& s : scopes_)
@@ -180,7 +176,7 @@ private:
         Tag insists;
         std::uint64_t stamp = 0;
         std::uint32_t next_in_bucket = none;
-        std::uint32_t newer = none; ///< recency list of the set; `newer` also chains the free list
+        std::uint32_t newer = none; ///< recency ring of the set; `newer` also chains the free list
         std::uint32_t older = none;
         std::uint8_t size_log2 = 0;
         bool used = false;
@@ -188,8 +184,7 @@ private:
     };
     struct SetState {
         std::uint32_t free_list = none;
-        std::uint32_t newest = none;
-        std::uint32_t oldest = none;
+        std::uint32_t newest = none;   ///< of a ring: next to it, in the direction of `newer`, is the oldest
         std::uint32_t next_victim = 0; ///< round robin
         std::uint64_t swept_at = 0;    ///< the scope stamp up to which dead entries have been freed
     };
@@ -208,12 +203,50 @@ private:
         return x;
     }
     std::size_t bucket(std::uint64_t page, std::uint8_t size_log2) const {
-        return mix(page + (std::uint64_t{size_log2} << 57)) & (buckets_.size() - 1);
+        return (page + (std::uint64_t{size_log2} << 57)) * 0x9e3779b97f4a7c15ull >> bucket_shift_;
+    }
+
+    /// find() in all sizes but the first.
+    [[gnu::noinline]] Value* find_larger(std::uint64_t address, const Tag& tag, const Tag& known) {
+        for (std::size_t k = 1; k < sizes_.size(); ++k) {
+            const std::uint32_t i = find_slot(address >> sizes_[k], sizes_[k], tag, known);
+            if (i != none)
+                return slots_[i].stamp <= scope_stamp_ ? find_older(i, address, tag, known) : hit(i);
+        }
+        return miss();
+    }
+    /// An invalidation by scope has come since the entry found was last known to be alive.
+    [[gnu::noinline]] Value* find_older(std::uint32_t i, std::uint64_t address, const Tag& tag,
+                                        const Tag& known) {
+        if (alive_by_scopes(slots_[i]))
+            return hit(i);
+        drop(i);
+        return find(address, tag, known); // the list of sizes may have changed
+    }
+    Value* miss() {
+        ++statistics_.misses;
+        return nullptr;
+    }
+    Value* hit(std::uint32_t i) {
+        slots_[i].stamp = clock_ + 1; // known to be alive: no need to ask again before the next invalidation
+        ++statistics_.hits;
+        if (policy_ == Replacement::least_recently_used) {
+            SetState& state = set_state_[i / ways_];
+            const std::uint32_t newest = state.newest;
+            if (newest != i) {
+                state.newest = i;
+                if (slots_[newest].newer != i) // else the ring has only to turn
+                    put_behind(newest, i);
+            }
+        }
+        return &slots_[i].value;
     }
 
     bool alive(const Slot& slot) const {
-        if (slot.stamp > scope_stamp_) // newer than every invalidation by scope
-            return true;
+        // Newer than every invalidation by scope?
+        return slot.stamp > scope_stamp_ || alive_by_scopes(slot);
+    }
+    bool alive_by_scopes(const Slot& slot) const {
         if (slot.stamp <= everything_stamp_)
             return false;
         for (const Scope& s : scopes_) {
@@ -231,8 +264,8 @@ private:
         for (std::uint32_t i = buckets_[bucket(page, size_log2)]; i != none; i = slots_[i].next_in_bucket) {
             const Slot& slot = slots_[i];
             if (slot.page == page && slot.size_log2 == size_log2 &&
-                (((slot.tag.context ^ tag.context) & slot.insists.context & known.context) |
-                 ((slot.tag.owner ^ tag.owner) & slot.insists.owner & known.owner)) == 0)
+                ((slot.tag.context ^ tag.context) & slot.insists.context & known.context) == 0 &&
+                ((slot.tag.owner ^ tag.owner) & slot.insists.owner & known.owner) == 0)
                 return i;
         }
         return none;
@@ -303,7 +336,7 @@ private:
 
     std::uint32_t victim(std::uint32_t set, SetState& state) {
         if (policy_ == Replacement::least_recently_used)
-            return state.oldest;
+            return slots_[state.newest].newer;
         if (policy_ == Replacement::round_robin) {
             const std::uint32_t way = state.next_victim;
             state.next_victim = way + 1 == ways_ ? 0 : way + 1;
@@ -360,28 +393,40 @@ private:
 
     void unlink(SetState& state, std::uint32_t i) {
         Slot& slot = slots_[i];
-        if (slot.newer != none)
+        if (slot.newer == i) {
+            state.newest = none;
+        } else {
             slots_[slot.newer].older = slot.older;
-        else if (state.newest == i)
-            state.newest = slot.older;
-        if (slot.older != none)
             slots_[slot.older].newer = slot.newer;
-        else if (state.oldest == i)
-            state.oldest = slot.newer;
+            if (state.newest == i)
+                state.newest = slot.older;
+        }
         slot.newer = slot.older = none;
     }
 
+    /// `i` becomes the newest of its set.
     void touch(std::uint32_t i) {
         SetState& state = set_state_[i / ways_];
-        if (state.newest == i)
-            return;
-        unlink(state, i);
-        slots_[i].older = state.newest;
-        if (state.newest != none)
-            slots_[state.newest].newer = i;
+        const std::uint32_t newest = state.newest;
         state.newest = i;
-        if (state.oldest == none)
-            state.oldest = i;
+        if (newest == none)
+            slots_[i].newer = slots_[i].older = i;
+        else if (newest != i && slots_[newest].newer != i)
+            put_behind(newest, i);
+    }
+
+    /// To the place between the newest and the oldest.
+    [[gnu::noinline]] void put_behind(std::uint32_t newest, std::uint32_t i) {
+        Slot& slot = slots_[i];
+        if (slot.newer != none) { // else new in the ring
+            slots_[slot.newer].older = slot.older;
+            slots_[slot.older].newer = slot.newer;
+        }
+        const std::uint32_t oldest = slots_[newest].newer;
+        slot.newer = oldest;
+        slot.older = newest;
+        slots_[oldest].older = i;
+        slots_[newest].newer = i;
     }
 
     Replacement policy_;
@@ -390,6 +435,7 @@ private:
     std::vector<Slot> slots_;
     std::vector<SetState> set_state_;
     std::vector<std::uint32_t> buckets_;
+    unsigned bucket_shift_ = 0;       ///< 64 - log2 of their number
     std::vector<std::uint8_t> sizes_; ///< sizes that occur, ascending
     std::uint32_t counts_[64] = {};   ///< entries per size
     std::vector<Scope> scopes_;

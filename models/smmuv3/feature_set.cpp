@@ -1,5 +1,7 @@
 #include "feature_set.h"
 
+#include "parameters.h"
+
 namespace iommusim::smmuv3 {
 namespace {
 
@@ -129,6 +131,20 @@ std::string above(const char* name, unsigned value, unsigned maximum) {
 }
 
 } // namespace
+
+Features features_of(const Parameters& p) {
+    Features f;
+    f.sid_bits = static_cast<unsigned>(p.stream_id_bits);
+    f.ssid_bits = static_cast<unsigned>(p.substream_id_bits);
+    f.oas_code = static_cast<unsigned>(p.output_address_bits);
+    f.cmdq_log2_max = static_cast<unsigned>(p.command_queue_log2);
+    f.eventq_log2_max = static_cast<unsigned>(p.event_queue_log2);
+    f.range_invalidation = p.range_invalidation != 0;
+    f.msi = p.message_interrupts != 0;
+    f.sev = p.wake_events != 0;
+    f.coherent_access = p.coherent_walks != 0;
+    return f;
+}
 
 std::string first_violation(const Features& f) {
     if (f.sid_bits > 32)

@@ -48,6 +48,11 @@ struct Features {
     unsigned asid_bits() const { return asid16 ? 16 : 8; }
 };
 
+struct Parameters;
+
+/// What a unit with these parameters advertises.
+Features features_of(const Parameters& parameters);
+
 /// Empty when `features` can be built, otherwise one sentence about the first value that cannot.
 std::string first_violation(const Features& features);
 

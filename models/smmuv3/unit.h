@@ -100,7 +100,4 @@ private:
     std::uint64_t faults_[256] = {};
 };
 
-/// The configurable features of a parameter set.
-Features features_of(const Parameters& parameters);
-
 } // namespace iommusim::smmuv3

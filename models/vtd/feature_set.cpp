@@ -1,5 +1,6 @@
 #include "feature_set.h"
 
+#include "parameters.h"
 #include "spec/structures.h"
 
 #include <algorithm>
@@ -195,6 +196,48 @@ std::uint64_t Features::register_space_bytes() const {
     if (register_invalidation())
         end = std::max(end, iotlb_offset + 16);
     return align_up(end, register_page_bytes);
+}
+
+Features features_of(const Parameters& p) {
+    Features f;
+    const auto flag = [](std::uint64_t value) { return value != 0; };
+    f.version_major = static_cast<unsigned>(p.major_version);
+    f.host_address_bits = static_cast<unsigned>(p.host_address_bits);
+    f.second_stage_4_level = p.second_stage_levels >= 1;
+    f.second_stage_5_level = p.second_stage_levels >= 2;
+    f.guest_address_bits = 39 + 9 * static_cast<unsigned>(p.second_stage_levels);
+    f.second_stage_2m = p.largest_page >= 1;
+    f.second_stage_1g = p.largest_page >= 2;
+    f.first_stage_1g = p.largest_page >= 2;
+    f.domain_id_bits = 4 + 2 * static_cast<unsigned>(p.domain_id_bits);
+    f.page_selective_invalidation = flag(p.page_selective);
+    f.max_address_mask = f.page_selective_invalidation ? static_cast<unsigned>(p.max_address_mask) : 0;
+    f.second_stage_accessed_dirty = flag(p.accessed_dirty) && flag(p.scalable_mode);
+    f.scalable_mode = flag(p.scalable_mode);
+    f.first_stage = f.second_stage = f.nested = f.scalable_mode;
+    f.first_stage_1g = f.first_stage_1g && f.scalable_mode;
+    f.first_stage_5_level = p.first_stage_levels >= 1 && f.scalable_mode;
+    f.extended_accessed_flag = f.supervisor_requests = f.page_walk_snoop = f.scalable_mode;
+    f.pasid = p.pasid_bits != 0 && f.scalable_mode;
+    f.pasid_bits = p.pasid_bits != 0 ? static_cast<unsigned>(p.pasid_bits) : 1;
+    f.rid_pasid = f.rid_priv = f.scalable_mode;
+    f.pass_through = flag(p.pass_through);
+    f.coherent_walks = flag(p.coherent_walks);
+    f.caching_mode = flag(p.caching_mode);
+    f.write_buffers = flag(p.write_buffer_flush);
+    f.write_draining = f.read_draining = flag(p.draining);
+    f.srtp_invalidates = f.sirtp_invalidates = flag(p.implicit_invalidation);
+    f.protected_low_memory = f.protected_high_memory = flag(p.protected_memory);
+    f.device_tlb = flag(p.device_tlbs);
+    f.no_write_flag = false; // requests here cannot carry it
+    f.page_requests = flag(p.page_requests) && f.device_tlb && f.scalable_mode;
+    f.page_request_drain = f.page_requests;
+    f.interrupt_remapping = f.x2apic = flag(p.interrupt_remapping);
+    f.posted_interrupts = flag(p.posted_interrupts) && f.interrupt_remapping;
+    f.max_interrupt_mask = f.interrupt_remapping ? 15 : 0;
+    f.sirtp_invalidates = f.sirtp_invalidates && f.interrupt_remapping;
+    f.fault_records = static_cast<unsigned>(p.fault_records);
+    return f;
 }
 
 std::string first_violation(const Features& f) {

@@ -100,6 +100,11 @@ struct Features {
     std::uint64_t register_space_bytes() const;
 };
 
+struct Parameters;
+
+/// What a unit with these parameters advertises.
+Features features_of(const Parameters& parameters);
+
 /// Empty when `features` can be built, otherwise one sentence about the first value that cannot.
 std::string first_violation(const Features& features);
 

@@ -42,7 +42,8 @@ PageWalk::Next PageWalk::begin_first(Progress& w) {
     Position& p = w.first;
     p = Position{address, c.first_root, c.first_levels, every_permission};
     w.here = &p;
-    const TableEntry* const hit = look_up(first_caches_, w, p, Tag{c.context_tag(), 0}, w.need, false);
+    const TableEntry* const hit =
+        uses_caches(w) ? look_up(first_caches_, w, p, Tag{c.context_tag(), 0}, w.need, false) : nullptr;
     if (hit)
         w.table_writable = hit->writable;
     depend_on(w, p, hit ? p.level + 1 : p.level);
@@ -53,7 +54,8 @@ PageWalk::Next PageWalk::begin_first(Progress& w) {
 
 /// The entry of `level` has been read, and the table that it points to has been found.
 void PageWalk::keep_first_stage(const Progress& w, unsigned level) {
-    keep(first_caches_, w, w.first, level, Tag{w.configuration.context_tag(), 0}, insists, true);
+    if (uses_caches(w))
+        keep(first_caches_, w, w.first, level, Tag{w.configuration.context_tag(), 0}, insists, true);
 }
 
 PageWalk::Next PageWalk::take_first_stage(Progress& w) {

@@ -131,15 +131,18 @@ void InvalidationQueue::resume(Picoseconds delay) {
 // ---- executing
 
 Task<Done> InvalidationQueue::execute(Pace& pace, const FetchedCommand& descriptor) {
+    const unsigned error =
+        descriptor_error(registers_.features(), registers_.root_table().mode,
+                         geometry().entry_bytes == descriptor::bytes_256, descriptor.words);
+    const bool is_wait = descriptor::type(descriptor.words[0]) == descriptor_type::wait;
     pace.spend(parameters_.queue_decode);
+    if (!overlapped_ && !is_wait && error == iqercd::iqei_none)
+        pace.spend(parameters_.invalidation_lookup); // IQH need not move on before the effect
     co_await pace.settle();
     if (stopped()) { // meanwhile: it will be fetched again
         drop();
         co_return Done{};
     }
-    const unsigned error =
-        descriptor_error(registers_.features(), registers_.root_table().mode,
-                         geometry().entry_bytes == descriptor::bytes_256, descriptor.words);
     if (error != iqercd::iqei_none) {
         fail(error);
         co_return Done{};
@@ -147,7 +150,7 @@ Task<Done> InvalidationQueue::execute(Pace& pace, const FetchedCommand& descript
     consume(descriptor.index);
     publish(consumer());
 
-    if (descriptor::type(descriptor.words[0]) == descriptor_type::wait) {
+    if (is_wait) {
         co_await take_up_wait(descriptor);
         co_return Done{};
     }
@@ -163,8 +166,6 @@ Task<Done> InvalidationQueue::execute(Pace& pace, const FetchedCommand& descript
         executions_.post(Execution{descriptor, group}, parameters_.invalidation_lookup);
         co_return Done{};
     }
-    pace.spend(parameters_.invalidation_lookup);
-    co_await pace.settle();
     pace.spend(apply(descriptor, group) * parameters_.invalidation_probe);
     ended(descriptor, pace.time());
     co_return Done{};

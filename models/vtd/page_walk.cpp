@@ -47,8 +47,9 @@ PageWalk::PageWalk(const Parameters& p, const Features& f, MemoryPort& memory, T
     first_large_levels_ = (1u << 2) | (f.first_stage_1g ? 1u << 3 : 0);
 }
 
-PageWalk::Progress::Progress(Pace& p, const Configuration& c, const WalkRequest& q, InflightTable::Entry& i,
-                             WalkResult& r)
+[[gnu::always_inline]] inline PageWalk::Progress::Progress(Pace& p, const Configuration& c,
+                                                           const WalkRequest& q, InflightTable::Entry& i,
+                                                           WalkResult& r)
     : pace(p),
       configuration(c),
       request(q),
@@ -83,8 +84,6 @@ PageWalk::Next PageWalk::fault(Progress& w, unsigned legacy_reason, unsigned sca
 
 const PageWalk::TableEntry* PageWalk::look_up(Caches& caches, Progress& w, Position& p, const Tag& tag,
                                               std::uint8_t need, bool insist_on_accessed) {
-    if (w.pace.debug() || parameters_.structure_cache_entries == 0)
-        return nullptr;
     const unsigned top_level = p.level;
     for (unsigned level = lowest_cached; level <= top_level; ++level) {
         w.pace.spend(parameters_.structure_cache_latency);
@@ -101,7 +100,7 @@ const PageWalk::TableEntry* PageWalk::look_up(Caches& caches, Progress& w, Posit
 
 void PageWalk::keep(Caches& caches, const Progress& w, const Position& p, unsigned level, const Tag& tag,
                     const Tag& insists, bool accessed) {
-    if (w.pace.debug() || w.inflight.stale || parameters_.structure_cache_entries == 0)
+    if (w.inflight.stale)
         return;
     caches[level - lowest_cached].insert(p.input, static_cast<std::uint8_t>(paging::level_shift(level)), tag,
                                          insists,
@@ -109,12 +108,15 @@ void PageWalk::keep(Caches& caches, const Progress& w, const Position& p, unsign
 }
 
 void PageWalk::invalidate_scope(const TagScope& scope) {
-    // No entry of the second stage is ever inside of a scope "of PASID".
-    if (!(scope.mask == tag::of_pasid))
+    const auto may_hold = [&scope](std::uint64_t kind) {
+        return (scope.value.context & kind) == (scope.mask.context & kind);
+    };
+    if (may_hold(tag::second_stage))
         for (TaggedCache<TableEntry>& cache : second_caches_)
             cache.remove_scope(scope);
-    for (TaggedCache<TableEntry>& cache : first_caches_)
-        cache.remove_scope(scope);
+    if (may_hold(tag::first_stage))
+        for (TaggedCache<TableEntry>& cache : first_caches_)
+            cache.remove_scope(scope);
 }
 
 std::uint64_t PageWalk::invalidate_second_stage(std::uint16_t domain, std::uint64_t first,
@@ -146,7 +148,7 @@ PageWalk::Next PageWalk::begin(Progress& w) {
     return begin_first(w);
 }
 
-PageWalk::Next PageWalk::step(Progress& w, tlm::tlm_response_status status) {
+[[gnu::always_inline]] inline PageWalk::Next PageWalk::step(Progress& w, tlm::tlm_response_status status) {
     const Configuration& c = w.configuration;
     if (!w.pace.debug())
         ++entry_reads_;

@@ -143,6 +143,10 @@ private:
     Next begin(Progress& w);
     Next begin_first(Progress& w);
     Next begin_second(Progress& w, std::uint64_t input, Purpose purpose);
+    /// Whether this walk uses the paging-structure caches: neither look_up() nor keep() is for others.
+    bool uses_caches(const Progress& w) const {
+        return parameters_.structure_cache_entries != 0 && !w.pace.debug();
+    }
     /// The cached entry furthest down that may be used for `p`, which then stands below it; or nullptr.
     const TableEntry* look_up(Caches& caches, Progress& w, Position& p, const Tag& tag, std::uint8_t need,
                               bool insist_on_accessed);

@@ -12,6 +12,8 @@ using namespace spec;
 namespace {
 constexpr std::uint8_t reading = user_read | supervisor_read; // the second stage does not tell them apart
 constexpr std::uint8_t writing = user_write | supervisor_write;
+constexpr std::uint64_t rights = second_stage::r.mask() | second_stage::w.mask();
+constexpr std::uint8_t granted[rights + 1] = {0, reading, writing, reading | writing}; ///< by R and W
 constexpr Tag insists{tag::domain_mask | tag::kind_mask, 0};
 } // namespace
 
@@ -27,9 +29,9 @@ PageWalk::Next PageWalk::begin_second(Progress& w, std::uint64_t input, Purpose 
     Position& p = w.second;
     p = Position{input, c.second_root, c.second_levels, reading | writing};
     w.here = &p;
-    const bool found =
-        look_up(second_caches_, w, p, Tag{c.domain | tag::second_stage, 0},
-                purpose == Purpose::table ? reading : w.need, c.second_accessed_dirty) != nullptr;
+    const bool found = uses_caches(w) && look_up(second_caches_, w, p, Tag{c.domain | tag::second_stage, 0},
+                                                 purpose == Purpose::table ? reading : w.need,
+                                                 c.second_accessed_dirty) != nullptr;
     if (!w.nested())
         depend_on(w, p, found ? p.level + 1 : p.level);
     return Next::read;
@@ -71,9 +73,7 @@ PageWalk::Next PageWalk::take_second_stage(Progress& w) {
     const std::uint64_t e = w.entry;
     const bool for_table = w.purpose == Purpose::table;
 
-    const std::uint8_t granted = static_cast<std::uint8_t>((second_stage::r.get(e) ? reading : 0) |
-                                                           (second_stage::w.get(e) ? writing : 0));
-    const std::uint8_t permissions = p.permissions & granted;
+    const std::uint8_t permissions = p.permissions & granted[e & rights];
     if (!(permissions & (for_table ? reading : w.need)))
         return refused_by_second_stage(w);
     const bool leaf = p.level == 1 || (second_stage::ps.get(e) && ((second_large_levels_ >> p.level) & 1));
@@ -100,7 +100,7 @@ PageWalk::Next PageWalk::take_second_stage(Progress& w) {
 
     if (!leaf) {
         p.table = frame;
-        if (accessed || !c.second_accessed_dirty)
+        if (uses_caches(w) && (accessed || !c.second_accessed_dirty))
             keep(second_caches_, w, p, p.level, Tag{c.domain | tag::second_stage, 0}, insists, accessed);
         --p.level;
         if (!w.nested())

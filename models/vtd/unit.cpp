@@ -18,6 +18,12 @@ bool privileged(const Requester& requester, const Configuration& c) {
     return requester.has_pasid ? requester.privileged : c.privileged;
 }
 
+/// What an entry lets the access do, whatever its privilege: user_read and user_write.
+unsigned rights_of(const IotlbEntry& entry, bool supervisor) {
+    static_assert(supervisor_read == user_read << 2 && supervisor_write == user_write << 2);
+    return supervisor ? entry.permissions >> 2 : entry.permissions;
+}
+
 /// Accesses without PASID to the window are never DMA.
 bool is_interrupt_request(const Requester& requester, std::uint64_t address) {
     return in_interrupt_window(address) && !requester.has_pasid &&
@@ -37,48 +43,6 @@ WalkRequest walk_request(const ClientAccess& access, std::uint64_t address, cons
 }
 
 } // namespace
-
-Features features_of(const Parameters& p) {
-    Features f;
-    const auto flag = [](std::uint64_t value) { return value != 0; };
-    f.version_major = static_cast<unsigned>(p.major_version);
-    f.host_address_bits = static_cast<unsigned>(p.host_address_bits);
-    f.second_stage_4_level = p.second_stage_levels >= 1;
-    f.second_stage_5_level = p.second_stage_levels >= 2;
-    f.guest_address_bits = 39 + 9 * static_cast<unsigned>(p.second_stage_levels);
-    f.second_stage_2m = p.largest_page >= 1;
-    f.second_stage_1g = p.largest_page >= 2;
-    f.first_stage_1g = p.largest_page >= 2;
-    f.domain_id_bits = 4 + 2 * static_cast<unsigned>(p.domain_id_bits);
-    f.page_selective_invalidation = flag(p.page_selective);
-    f.max_address_mask = f.page_selective_invalidation ? static_cast<unsigned>(p.max_address_mask) : 0;
-    f.second_stage_accessed_dirty = flag(p.accessed_dirty) && flag(p.scalable_mode);
-    f.scalable_mode = flag(p.scalable_mode);
-    f.first_stage = f.second_stage = f.nested = f.scalable_mode;
-    f.first_stage_1g = f.first_stage_1g && f.scalable_mode;
-    f.first_stage_5_level = p.first_stage_levels >= 1 && f.scalable_mode;
-    f.extended_accessed_flag = f.supervisor_requests = f.page_walk_snoop = f.scalable_mode;
-    f.pasid = p.pasid_bits != 0 && f.scalable_mode;
-    f.pasid_bits = p.pasid_bits != 0 ? static_cast<unsigned>(p.pasid_bits) : 1;
-    f.rid_pasid = f.rid_priv = f.scalable_mode;
-    f.pass_through = flag(p.pass_through);
-    f.coherent_walks = flag(p.coherent_walks);
-    f.caching_mode = flag(p.caching_mode);
-    f.write_buffers = flag(p.write_buffer_flush);
-    f.write_draining = f.read_draining = flag(p.draining);
-    f.srtp_invalidates = f.sirtp_invalidates = flag(p.implicit_invalidation);
-    f.protected_low_memory = f.protected_high_memory = flag(p.protected_memory);
-    f.device_tlb = flag(p.device_tlbs);
-    f.no_write_flag = false; // requests here cannot carry it
-    f.page_requests = flag(p.page_requests) && f.device_tlb && f.scalable_mode;
-    f.page_request_drain = f.page_requests;
-    f.interrupt_remapping = f.x2apic = flag(p.interrupt_remapping);
-    f.posted_interrupts = flag(p.posted_interrupts) && f.interrupt_remapping;
-    f.max_interrupt_mask = f.interrupt_remapping ? 15 : 0;
-    f.sirtp_invalidates = f.sirtp_invalidates && f.interrupt_remapping;
-    f.fault_records = static_cast<unsigned>(p.fault_records);
-    return f;
-}
 
 Unit::Port::Port(unsigned index, const Parameters& p, TimedQueue& queue, DmaTarget& target)
     : device(("device" + std::to_string(index)).c_str(), queue, target, index, p.port_outstanding,
@@ -133,16 +97,15 @@ Unit::~Unit() {
 
 // ---- answers
 
-[[gnu::always_inline]] inline void Unit::answer_hit(Translation& t, const ClientAccess& access,
-                                                    const Configuration& c, const IotlbEntry& entry,
+[[gnu::always_inline]] inline void Unit::answer_hit(Translation& t, bool supervisor, const IotlbEntry& entry,
                                                     std::uint64_t address, const char* served_by) const {
     const std::uint64_t within = address & (entry.size() - 1);
-    const bool supervisor = privileged(access.requester, c);
     t.outcome = Translation::Outcome::pass;
     t.permission_fault = false;
-    t.may_read = entry.permissions & needed(false, supervisor);
+    const unsigned rights = rights_of(entry, supervisor);
+    t.may_read = rights & user_read;
     // Direct and translated writes do not come by again to leave their mark in the tables.
-    t.may_write = entry.dirty && (entry.permissions & needed(true, supervisor));
+    t.may_write = entry.dirty & ((rights & user_write) != 0);
     t.output = entry.output + within;
     t.first = address - within;
     t.last = t.first + (entry.size() - 1);
@@ -180,8 +143,7 @@ void Unit::answer_identity(Translation& t, std::uint64_t address, const char* se
 
 // ---- the way of a request (chapter 3.14, "request processing")
 
-[[gnu::always_inline]] inline bool Unit::answered_without_tables(ClientAccess& access, std::uint64_t address,
-                                                                 Translation& answer) {
+bool Unit::answered_without_tables(ClientAccess& access, std::uint64_t address, Translation& answer) {
     const Requester& requester = access.requester;
     if (translation_enabled_ && requester.address_type == AddressType::translation_request &&
         in_interrupt_window(address) && !requester.has_pasid) {
@@ -205,7 +167,8 @@ void Unit::answer_identity(Translation& t, std::uint64_t address, const char* se
 }
 
 [[gnu::always_inline]] inline bool Unit::answered_without_walk(ClientAccess& access, std::uint64_t address,
-                                                               const Configuration& c, Translation& answer) {
+                                                               const Configuration& c, bool debug,
+                                                               Translation& answer) {
     Pace& pace = access.pace;
     const Requester& requester = access.requester;
     InflightTable::Entry& inflight = access.inflight;
@@ -236,9 +199,9 @@ void Unit::answer_identity(Translation& t, std::uint64_t address, const char* se
         }
         return true;
     }
-    if (pace.debug())
+    if (debug)
         return false;
-    const bool user = !privileged(requester, c);
+    const bool supervisor = privileged(requester, c);
     pace.spend(parameters_.iotlb_latency);
     const IotlbEntry* const hit = iotlb_.find(address, Tag{c.context_tag(), 0});
     if (!hit)
@@ -250,33 +213,38 @@ void Unit::answer_identity(Translation& t, std::uint64_t address, const char* se
     }
     // A right that the entry does not give may have been granted meanwhile, and a first write has to leave
     // its mark in the tables: the walk decides.
+    const unsigned rights = rights_of(*hit, supervisor);
     if (requester.address_type == AddressType::translation_request) {
-        if (!hit->dirty && (hit->permissions & needed(true, !user)))
+        if (!hit->dirty && (rights & user_write))
             return false;
-        if (!(hit->permissions & (needed(false, !user) | needed(true, !user))))
+        if (!(rights & (user_read | user_write)))
             return false;
-    } else if (!(hit->permissions & needed(access.write, !user)) || (access.write && !hit->dirty)) {
+    } else if (access.write ? !(rights & user_write) || !hit->dirty : !(rights & user_read)) {
         return false;
     }
     depend_on(inflight, address, *hit);
-    answer_hit(answer, access, c, *hit, address, "IOTLB");
+    answer_hit(answer, supervisor, *hit, address, "IOTLB");
     return true;
 }
 
 bool Unit::translate_at_once(ClientAccess& access, std::uint64_t address, Translation& answer) {
     const Requester& requester = access.requester;
-    access.inflight.tag.owner = tag::owner(requester.id, requester.has_pasid, requester.pasid) |
-                                (requester.address_type == AddressType::translated ? tag::translated : 0);
+    access.inflight.tag.owner = tag::owner(requester.id, requester.has_pasid, requester.pasid);
+    if (requester.address_type == AddressType::translated) [[unlikely]]
+        access.inflight.tag.owner |= tag::translated;
     access.inflight.has_translation = false; // what came before a page end is observable by now
-    bool answered = answered_without_tables(access, address, answer);
-    if (!answered) {
-        if (access.pace.debug() || is_interrupt_request(requester, address))
+    bool answered = false;
+    if (!translation_enabled_ || in_interrupt_window(address)) { // the rest needs tables
+        answered = answered_without_tables(access, address, answer);
+        if (!answered && is_interrupt_request(requester, address))
             return false;
+    }
+    if (!answered) {
         const Configuration* const c = configurations_.find(access.pace, requester);
         if (!c)
-            return false;
+            return false; // always so for debug accesses
         access.inflight.tag.owner |= std::uint64_t{c->domain} << tag::owner_domain_shift;
-        answered = answered_without_walk(access, address, *c, answer);
+        answered = answered_without_walk(access, address, *c, false, answer);
     }
     if (answered && protected_)
         protect(answer, address, access.length);
@@ -296,7 +264,7 @@ bool Unit::translate_at_once(ClientAccess& access, std::uint64_t address, Transl
         answer_fault(access, address, result.reason, c, answer);
     } else {
         depend_on(inflight, address, entry);
-        answer_hit(answer, access, c, entry, address, "walk");
+        answer_hit(answer, privileged(access.requester, c), entry, address, "walk");
     }
 }
 
@@ -342,7 +310,7 @@ Task<Translation> Unit::translate(ClientAccess& access, std::uint64_t address) {
     else
         configuration = co_await configurations_.fetch(pace, requester, inflight.stale);
     inflight.tag.owner |= std::uint64_t{configuration.domain} << tag::owner_domain_shift;
-    const bool answered = answered_without_walk(access, address, configuration, answer);
+    const bool answered = answered_without_walk(access, address, configuration, false, answer);
     if (!answered) {
         const WalkRequest request = walk_request(access, address, configuration);
         WalkResult result;
@@ -357,7 +325,7 @@ Task<Translation> Unit::translate(ClientAccess& access, std::uint64_t address) {
 [[gnu::always_inline]] inline void Unit::walk_untimed(ClientAccess& access, std::uint64_t address,
                                                       const Configuration& c, Translation& answer) {
     access.inflight.tag.owner |= std::uint64_t{c.domain} << tag::owner_domain_shift;
-    if (!answered_without_walk(access, address, c, answer)) {
+    if (!answered_without_walk(access, address, c, access.pace.debug(), answer)) {
         const WalkRequest request = walk_request(access, address, c);
         WalkResult result;
         walks_.walk_at_once(access.pace, c, request, access.inflight, result);

@@ -57,15 +57,15 @@ private:
     DevicePort& any_port() override { return ports_[0]->device; }
     /// Answers that need no tables. False: the configuration decides.
     bool answered_without_tables(ClientAccess& access, std::uint64_t address, Translation& answer);
-    /// Answers that the configuration gives alone or with the IOTLB. False: a walk has to.
+    /// Answers that the configuration gives alone or, unless `debug`, with the IOTLB. False: a walk has to.
     bool answered_without_walk(ClientAccess& access, std::uint64_t address, const Configuration& c,
-                               Translation& answer);
+                               bool debug, Translation& answer);
     void finish(ClientAccess& access, std::uint64_t address, const Configuration& c, const WalkResult& result,
                 Translation& answer);
     void walk_untimed(ClientAccess& access, std::uint64_t address, const Configuration& c,
                       Translation& answer);
-    void answer_hit(Translation& answer, const ClientAccess& access, const Configuration& c,
-                    const IotlbEntry& entry, std::uint64_t address, const char* served_by) const;
+    void answer_hit(Translation& answer, bool supervisor, const IotlbEntry& entry, std::uint64_t address,
+                    const char* served_by) const;
     void answer_identity(Translation& answer, std::uint64_t address, const char* served_by) const;
     void answer_fault(const ClientAccess& access, std::uint64_t address, unsigned reason,
                       const Configuration& c, Translation& answer);
@@ -144,8 +144,5 @@ private:
     bool translation_enabled_ = false; ///< GSTS.TES
     bool protected_ = false;           ///< PMEN.PRS
 };
-
-/// The configurable features of a parameter set.
-Features features_of(const Parameters& parameters);
 
 } // namespace iommusim::vtd

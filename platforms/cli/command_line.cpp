@@ -23,7 +23,7 @@ void print_help() {
         << "\n'iommusim COMMAND --help' prints the options of a command.\n"
            "FILE is a scenario file, or the bare name of a bundled scenario.\n"
            "Exit status: 0 ran and every expectation held, 1 the run failed, 2 usage or scenario error,\n"
-           "3 an expectation failed.\n";
+           "3 an expectation failed or a prediction missed the published value.\n";
 }
 
 const Command& find_command(const std::string& name) {
@@ -44,8 +44,7 @@ const std::vector<Command>& commands() {
         {"run", "FILE [options]", "run a scenario and report its results", run_command},
         {"check", "FILE...", "validate scenarios without running them", check_command},
         {"list", "", "bundled scenarios, one line each", list_command},
-        {"describe", "[MODEL|WORKLOAD|METRIC|KEY]",
-         "parameters, keys and metrics with unit, default and range", describe_command},
+        {"describe", "[NAME]", "models, what they advertise, workloads, metrics and keys", describe_command},
         {"compare", "A.json B.json", "two reports side by side, with ratios", compare_command},
     };
     return list;

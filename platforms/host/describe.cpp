@@ -1,6 +1,7 @@
 #include "platforms/host/describe.h"
 
 #include "platforms/host/diagnostics.h"
+#include "platforms/host/iommu_model.h"
 #include "platforms/host/keys.h"
 #include "platforms/host/metrics.h"
 #include "platforms/host/text_table.h"
@@ -95,6 +96,44 @@ std::string describe_model(const std::string& model, const std::vector<Parameter
     return out;
 }
 
+constexpr const char* features_suffix = ".features";
+
+/// Topics of feature pages: "vtd.features" for the parameters' own defaults, "vtd.features:broadwell" for a
+/// profile.
+std::vector<std::string> feature_topics() {
+    std::vector<std::string> topics;
+    for (const IommuArchitecture& architecture : iommu_architectures()) {
+        const std::string page = std::string(architecture.name) + features_suffix;
+        topics.push_back(page);
+        for (const NamedProfile& profile : architecture.parameters().profiles)
+            topics.push_back(page + ":" + profile.name);
+    }
+    return topics;
+}
+
+std::string describe_page(const IommuArchitecture& architecture, const ParameterValues& values,
+                          const std::string& of) {
+    TextTable table;
+    table.left_columns(4);
+    table.heading({"field", "advertised", "value", "what it is"});
+    for (const FeatureRow& row : architecture.features(values))
+        table.row({row.name, row.advertised ? "yes" : "no", std::to_string(row.value), row.description});
+    return std::string(architecture.name) + ": what the identification registers of a unit with " + of +
+           " say\n\n" + table.text();
+}
+
+std::optional<std::string> describe_features(const std::string& topic) {
+    for (const IommuArchitecture& architecture : iommu_architectures()) {
+        const std::string page = std::string(architecture.name) + features_suffix;
+        if (topic == page)
+            return describe_page(architecture, {}, "the default parameters");
+        for (const NamedProfile& profile : architecture.parameters().profiles)
+            if (topic == page + ":" + profile.name)
+                return describe_page(architecture, {profile.values, {}}, "profile " + profile.name);
+    }
+    return std::nullopt;
+}
+
 std::string describe_workload(const std::string& kind, const std::vector<Key>& keys) {
     std::string out = kind + ": keys of a [[workload]] with kind = \"" + kind + "\"\n";
     for (const Key& key : keys)
@@ -128,8 +167,8 @@ std::string list_topics(const std::vector<Key>& keys) {
         if (first != key.path && std::find(tables.begin(), tables.end(), first) == tables.end())
             tables.push_back(first);
     }
-    return "Models:     " + join(model_names()) + "\nWorkloads:  " + join(workload_names()) +
-           "\nTables:     " + join(tables) +
+    return "Models:     " + join(model_names()) + "\nFeatures:   " + join(feature_topics()) +
+           "\nWorkloads:  " + join(workload_names()) + "\nTables:     " + join(tables) +
            "\nMetrics:    metrics, or the name of one, e.g. invalidation.latency"
            "\nKeys:       keys, or the name of one, e.g. driver.invalidation\n";
 }
@@ -146,6 +185,8 @@ std::optional<std::string> describe_topic(const std::string& topic,
         return list_topics(keys);
     if (is_one_of(model_names()))
         return describe_model(topic, groups);
+    if (auto page = describe_features(topic))
+        return page;
     if (is_one_of(workload_names()))
         return describe_workload(topic, keys);
     if (topic == "metrics")
@@ -174,6 +215,8 @@ std::optional<std::string> describe_topic(const std::string& topic,
 std::vector<std::string> describe_topics(const std::vector<ParameterGroup>& groups) {
     std::vector<std::string> topics = model_names();
     topics.insert(topics.end(), workload_names().begin(), workload_names().end());
+    for (std::string& topic : feature_topics())
+        topics.push_back(std::move(topic));
     topics.insert(topics.end(), {"metrics", "keys", "platform", "iommu", "device", "driver", "workload",
                                  "expect", "published"});
     for (const MetricInfo& m : metric_table())

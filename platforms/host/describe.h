@@ -10,8 +10,9 @@
 
 namespace iommusim::host {
 
-/// `topic`: empty for the list of topics; a model, a workload kind, "metrics" or a metric, "keys", a key, or
-/// the beginning of keys such as "driver". None if there is nothing of that name.
+/// `topic`: empty for the list of topics; a model, its feature page ("vtd.features", or with a profile
+/// "vtd.features:broadwell"), a workload kind, "metrics" or a metric, "keys", a key, or the beginning of keys
+/// such as "driver". None if there is nothing of that name.
 std::optional<std::string> describe_topic(const std::string& topic,
                                           const std::vector<ParameterGroup>& groups = parameter_groups());
 

@@ -5,6 +5,7 @@
 
 #include "drivers/dma/iommu_driver.h"
 #include "drivers/machine/machine.h"
+#include "models/core/feature_page.h"
 #include "models/core/probe.h"
 #include "models/core/statistics.h"
 #include "models/core/translation.h"
@@ -13,6 +14,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <tlm>
 #include <vector>
 
@@ -69,6 +71,8 @@ public:
 struct IommuArchitecture {
     const char* name; ///< word of `iommu.model`
     ParameterGroup (*parameters)();
+    /// The feature page of a unit with these parameters.
+    std::vector<FeatureRow> (*features)(const ParameterValues&);
     /// Elaborates the unit below the module under construction.
     std::unique_ptr<IommuModel> (*make)(sc_core::sc_module_name, const Scenario&);
 
@@ -87,6 +91,14 @@ struct IommuArchitecture {
     std::vector<Offer> stages;      ///< of driver.stage
     std::vector<Offer> interfaces;  ///< of driver.invalidation_interface
     std::vector<Offer> ranges;      ///< of driver.range_invalidation
+
+    /// What breaks a rule between several keys.
+    struct Violation {
+        const char* key;
+        std::size_t element; ///< of the key's list, otherwise 0
+        std::string text;    ///< "found ..., which ...; legal: ..."
+    };
+    std::vector<Violation> (*violations)(const Scenario&) = nullptr; ///< null: there are no such rules
 };
 
 /// In the order of the enumeration Model. The one list to extend when an architecture is added.

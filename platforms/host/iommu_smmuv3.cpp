@@ -1,5 +1,6 @@
 // SMMUv3 on the host platform: the model, its driver, and how the scenario's words reach both.
 #include "drivers/smmuv3/smmuv3.h"
+#include "models/smmuv3/feature_set.h"
 #include "models/smmuv3/smmuv3.h"
 #include "platforms/host/iommu_model.h"
 
@@ -66,6 +67,9 @@ IommuArchitecture smmuv3_architecture() {
     a.name = "smmuv3";
     a.parameters = [] {
         return make_group<smmuv3::Parameters>("iommu", "smmuv3", smmuv3::Parameters::profiles());
+    };
+    a.features = [](const ParameterValues& values) {
+        return smmuv3::describe(smmuv3::features_of(values.as<smmuv3::Parameters>()));
     };
     a.make = [](sc_core::sc_module_name name, const Scenario& scenario) -> std::unique_ptr<IommuModel> {
         return std::make_unique<Smmuv3Model>(name, scenario);

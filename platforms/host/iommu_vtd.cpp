@@ -1,11 +1,13 @@
 // Intel VT-d on the host platform: the model, its driver, and how the scenario's words reach both.
 #include "drivers/vtd/vtd.h"
 #include "models/soc/memory.h"
+#include "models/vtd/feature_set.h"
 #include "models/vtd/vtd.h"
 #include "platforms/host/iommu_model.h"
 
 #include <algorithm>
 #include <bit>
+#include <string>
 
 namespace iommusim::host {
 namespace {
@@ -62,12 +64,46 @@ private:
     vtd::Vtd unit_;
 };
 
+/// PASIDs and first-stage tables are of scalable mode, and scalable mode is of queued invalidation.
+std::vector<IommuArchitecture::Violation> violations(const Scenario& scenario) {
+    std::vector<IommuArchitecture::Violation> found;
+    if (scenario.driver.invalidation == InvalidationPolicy::none)
+        return found;
+    const vtd::Features features = vtd::features_of(scenario.iommu.parameters.as<vtd::Parameters>());
+    const bool registers = scenario.driver.invalidation_interface == InvalidationInterface::registers;
+    if (registers && !features.register_invalidation())
+        found.push_back({"driver.invalidation_interface", 0,
+                         "found \"registers\", which iommu.features.major_version = " +
+                             std::to_string(features.version_major) + " does not offer; legal: queued"});
+    const TranslationStage stage = scenario.driver.stage;
+    if (registers && (stage == TranslationStage::first || stage == TranslationStage::nested))
+        found.push_back({"driver.stage", 0,
+                         std::string("found \"") + (stage == TranslationStage::first ? "first" : "nested") +
+                             "\", which driver.invalidation_interface = registers does not reach; legal: "
+                             "auto, second"});
+    if (!registers && features.scalable_mode)
+        return found;
+    const std::string reason = registers ? "driver.invalidation_interface = registers does not reach"
+                                         : "iommu.features.scalable_mode = false does not offer";
+    for (std::size_t i = 0; i < scenario.devices.size(); ++i) {
+        const DeviceOptions& device = scenario.devices[i];
+        if (device.pasid_of(0) != 0)
+            found.push_back({device.pasids != 0 ? "device.pasids" : "device.pasid", i,
+                             "found " + std::to_string(std::max(device.pasid, device.pasids)) + ", which " +
+                                 reason + "; legal: 0"});
+    }
+    return found;
+}
+
 } // namespace
 
 IommuArchitecture vtd_architecture() {
     IommuArchitecture a{};
     a.name = "vtd";
     a.parameters = [] { return make_group<vtd::Parameters>("iommu", "vtd", vtd::Parameters::profiles()); };
+    a.features = [](const ParameterValues& values) {
+        return vtd::describe(vtd::features_of(values.as<vtd::Parameters>()));
+    };
     a.make = [](sc_core::sc_module_name name, const Scenario& scenario) -> std::unique_ptr<IommuModel> {
         return std::make_unique<VtdModel>(name, scenario);
     };
@@ -79,6 +115,7 @@ IommuArchitecture vtd_architecture() {
         {"auto"}, {"first", "features.scalable_mode"}, {"second"}, {"nested", "features.scalable_mode"}};
     a.interfaces = {{"queued"}, {"registers"}};
     a.ranges = {{"true"}};
+    a.violations = violations;
     return a;
 }
 

@@ -137,6 +137,9 @@ void ScenarioReader::check_offers() {
     check("driver.stage", architecture.stages);
     check("driver.invalidation_interface", architecture.interfaces);
     check("driver.range_invalidation", architecture.ranges);
+    if (architecture.violations && diagnostics_.empty())
+        for (const IommuArchitecture::Violation& v : architecture.violations(scenario_))
+            error(place_of(v.key, v.element), v.key, v.text);
 }
 
 void ScenarioReader::check_workloads() {

@@ -27,7 +27,7 @@ int sc_main(int argc, char** argv) {
     if (benchmark::ReportUnrecognizedArguments(argc, argv))
         return 2;
     for (const iommusim::benchmark::LoadKind& kind : iommusim::benchmark::load_kinds())
-        benchmark::RegisterBenchmark(kind.name, [&kind](benchmark::State& state) {
+        benchmark::RegisterBenchmark(kind.name.c_str(), [&kind](benchmark::State& state) {
             run_load(state, kind);
         })->Unit(benchmark::kMillisecond);
     benchmark::RunSpecifiedBenchmarks();

@@ -15,37 +15,12 @@ constexpr std::uint64_t hit_pages = 512;
 /// Pages that misses go round in: with 64 TLB entries every access is to a page that has been replaced.
 constexpr std::uint64_t miss_pages = 4096;
 
-/// One TLB, as in the prototype that the bounds come from: a micro-TLB that never hits would only add to it.
-smmuv3::Parameters with_large_tlb() {
-    smmuv3::Parameters parameters;
-    parameters.micro_tlb_entries = 0;
-    parameters.tlb_entries = 2048;
-    parameters.tlb_ways = 4;
-    return parameters;
-}
-
-/// Every access reads three descriptors.
-smmuv3::Parameters without_useful_caches() {
-    smmuv3::Parameters parameters;
-    parameters.micro_tlb_entries = 0;
-    parameters.tlb_entries = 64;
-    parameters.tlb_ways = 4;
-    parameters.walk_cache_l0_entries = 0;
-    parameters.walk_cache_l1_entries = 0;
-    parameters.walk_cache_l2_entries = 0;
-    return parameters;
-}
-
-void require(bool condition, const char* what) {
-    if (!condition)
-        SC_REPORT_FATAL("benchmark", what);
-}
-
 /// A load on one Hardware; each derived class says what one run does.
 class HardwareLoad : public Load {
 public:
-    HardwareLoad(const smmuv3::Parameters& parameters, std::uint64_t pages, std::uint64_t table_reads)
-        : hardware_("hardware", parameters, pages), table_reads_(table_reads) {}
+    HardwareLoad(const Architecture& architecture, const Architecture::Rows& rows, std::uint64_t pages,
+                 std::uint64_t table_reads)
+        : hardware_("hardware", architecture, rows, pages), table_reads_(table_reads) {}
 
 protected:
     /// Reads of table entries must be `table_reads_` for each of `operations`, and the data must have been
@@ -68,32 +43,7 @@ protected:
                 "not every table read was a transaction");
     }
 
-    Hardware hardware_;
-
-private:
-    /// As the IOMMU counts them: loosely-timed walks may read through a direct memory pointer.
-    std::uint64_t walk_reads() const {
-        for (const auto& [name, value] : hardware_.iommu.statistics().counters)
-            if (name == "iommu.walk_reads")
-                return value;
-        return 0;
-    }
-
-    const std::uint64_t table_reads_;
-};
-
-class TimedReads final : public HardwareLoad {
-public:
-    TimedReads(const smmuv3::Parameters& parameters, std::uint64_t pages, std::uint64_t table_reads)
-        : HardwareLoad(parameters, pages, table_reads) {
-        dma(pages);
-    }
-    std::uint64_t run(std::uint64_t operations) override {
-        checked_on_the_bus(operations, [&] { dma(operations); });
-        return operations;
-    }
-
-private:
+    /// `count` reads, page after page.
     void dma(std::uint64_t count) {
         soc::DmaJob job;
         job.requester = Hardware::requester();
@@ -108,12 +58,34 @@ private:
         require(hardware_.master.result(id).errors() == 0, "an access failed");
         require(hardware_.master.result(id).completed == count, "an access is missing");
     }
+
+    Hardware hardware_;
+
+private:
+    /// As the unit counts them: loosely-timed walks may read through a direct memory pointer.
+    std::uint64_t walk_reads() const { return counter(hardware_.unit(), "iommu.walk_reads"); }
+
+    const std::uint64_t table_reads_;
+};
+
+class TimedReads final : public HardwareLoad {
+public:
+    TimedReads(const Architecture& architecture, const Architecture::Rows& rows, std::uint64_t pages,
+               std::uint64_t table_reads)
+        : HardwareLoad(architecture, rows, pages, table_reads) {
+        dma(pages);
+    }
+    std::uint64_t run(std::uint64_t operations) override {
+        checked_on_the_bus(operations, [&] { dma(operations); });
+        return operations;
+    }
 };
 
 class LooseReads final : public HardwareLoad {
 public:
-    LooseReads(const smmuv3::Parameters& parameters, std::uint64_t pages, std::uint64_t table_reads)
-        : HardwareLoad(parameters, pages, table_reads) {
+    LooseReads(const Architecture& architecture, const Architecture::Rows& rows, std::uint64_t pages,
+               std::uint64_t table_reads)
+        : HardwareLoad(architecture, rows, pages, table_reads) {
         hardware_.run([&] { read(pages); });
     }
     std::uint64_t run(std::uint64_t operations) override {
@@ -151,41 +123,48 @@ private:
     std::uint64_t next_ = 0;
 };
 
-class Invalidations final : public Load {
+/// Pages are invalidated in a TLB that keeps as many others.
+class Invalidations final : public HardwareLoad {
 public:
-    Invalidations() : hardware_("hardware", with_large_tlb(), hit_pages) {
-        hardware_.run([] {});
+    explicit Invalidations(const Architecture& architecture)
+        : HardwareLoad(architecture, architecture.large_tlb, 2 * hit_pages, 0) {
+        dma(hardware_.pages());
     }
     std::uint64_t run(std::uint64_t operations) override {
         const std::uint64_t batches = (operations + Hardware::batch - 1) / Hardware::batch;
+        const std::uint64_t commands_before = counter(hardware_.unit(), "iommu.commands");
+        const std::uint64_t completions_before = counter(hardware_.unit(), "iommu.syncs");
         hardware_.run([&] {
             for (std::uint64_t i = 0; i < batches; ++i) {
                 hardware_.invalidate_pages(Hardware::window + next_ * Hardware::page);
                 next_ = (next_ + Hardware::batch) % hit_pages;
             }
         });
+        require(counter(hardware_.unit(), "iommu.commands") - commands_before == batches * Hardware::batch,
+                "the unit carried out another number of commands than it was given");
+        require(counter(hardware_.unit(), "iommu.syncs") - completions_before == batches,
+                "not every batch was completed");
         return batches * Hardware::batch;
     }
 
 private:
-    Hardware hardware_;
     std::uint64_t next_ = 0;
 };
 
 } // namespace
 
-std::unique_ptr<Load> make_timed_hit() {
-    return std::make_unique<TimedReads>(with_large_tlb(), hit_pages, 0);
+std::unique_ptr<Load> make_timed_hit(const Architecture& a) {
+    return std::make_unique<TimedReads>(a, a.large_tlb, hit_pages, 0);
 }
-std::unique_ptr<Load> make_timed_miss() {
-    return std::make_unique<TimedReads>(without_useful_caches(), miss_pages, 3);
+std::unique_ptr<Load> make_timed_miss(const Architecture& a) {
+    return std::make_unique<TimedReads>(a, a.no_useful_caches, miss_pages, 3);
 }
-std::unique_ptr<Load> make_invalidation() { return std::make_unique<Invalidations>(); }
-std::unique_ptr<Load> make_loose_hit() {
-    return std::make_unique<LooseReads>(with_large_tlb(), hit_pages, 0);
+std::unique_ptr<Load> make_invalidation(const Architecture& a) { return std::make_unique<Invalidations>(a); }
+std::unique_ptr<Load> make_loose_hit(const Architecture& a) {
+    return std::make_unique<LooseReads>(a, a.large_tlb, hit_pages, 0);
 }
-std::unique_ptr<Load> make_loose_miss() {
-    return std::make_unique<LooseReads>(without_useful_caches(), miss_pages, 3);
+std::unique_ptr<Load> make_loose_miss(const Architecture& a) {
+    return std::make_unique<LooseReads>(a, a.no_useful_caches, miss_pages, 3);
 }
 
 } // namespace iommusim::benchmark

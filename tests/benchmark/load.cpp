@@ -13,7 +13,7 @@ int sc_main(int argc, char** argv) {
     using namespace iommusim::benchmark;
     if (argc == 2 && std::strcmp(argv[1], "--list") == 0) {
         for (const LoadKind& kind : load_kinds())
-            std::printf("%s\t%u\t%s\n", kind.name, kind.instructions, kind.description);
+            std::printf("%s\t%u\t%s\n", kind.name.c_str(), kind.instructions, kind.description.c_str());
         return 0;
     }
     const LoadKind* kind = argc == 3 ? find_load(argv[1]) : nullptr;

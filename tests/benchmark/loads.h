@@ -1,13 +1,17 @@
-// What is measured: the six loads, each as an object that can do any number of its operations. Used by
-// load.cpp (under callgrind, see scripts/benchmark) and by benchmark.cpp (host time).
+// What is measured: six loads on every architecture, each as an object that can do any number of its
+// operations. Used by load.cpp (under callgrind, see scripts/benchmark) and by benchmark.cpp (host time).
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 namespace iommusim::benchmark {
+
+struct Architecture; // hardware.h
 
 class Load {
 public:
@@ -18,10 +22,10 @@ public:
 };
 
 struct LoadKind {
-    const char* name;
-    const char* description; ///< of one operation
+    std::string name;        ///< the architecture's, a hyphen, the load's
+    std::string description; ///< of one operation
     unsigned instructions;   ///< host instructions that one operation may cost
-    std::unique_ptr<Load> (*make)();
+    std::function<std::unique_ptr<Load>()> make;
 };
 
 /// In the order of the table that scripts/benchmark prints.
@@ -29,11 +33,11 @@ const std::vector<LoadKind>& load_kinds();
 /// nullptr if there is none of that name.
 const LoadKind* find_load(std::string_view name);
 
-std::unique_ptr<Load> make_timed_hit();
-std::unique_ptr<Load> make_timed_miss();
-std::unique_ptr<Load> make_invalidation();
-std::unique_ptr<Load> make_driver_map_unmap();
-std::unique_ptr<Load> make_loose_hit();
-std::unique_ptr<Load> make_loose_miss();
+std::unique_ptr<Load> make_timed_hit(const Architecture& architecture);
+std::unique_ptr<Load> make_timed_miss(const Architecture& architecture);
+std::unique_ptr<Load> make_invalidation(const Architecture& architecture);
+std::unique_ptr<Load> make_driver_map_unmap(const Architecture& architecture);
+std::unique_ptr<Load> make_loose_hit(const Architecture& architecture);
+std::unique_ptr<Load> make_loose_miss(const Architecture& architecture);
 
 } // namespace iommusim::benchmark

@@ -141,7 +141,7 @@ class CommandLine(unittest.TestCase):
 
     def test_bundled_scenarios_are_listed_with_their_question(self):
         lines = self.run_program("list").stdout.splitlines()
-        for name in ("quickstart", "published/pcie-bench"):
+        for name in ("quickstart", "vtd-interfaces", "vtd-pasids", "vtd-caching-mode", "published/pcie-bench"):
             self.assertTrue(any(line.startswith(name + " ") and line.endswith("?") for line in lines), lines)
 
     def test_every_bundled_scenario_is_valid(self):
@@ -162,6 +162,28 @@ class CommandLine(unittest.TestCase):
         ):
             with self.subTest(topic=topic):
                 self.assertIn(says, self.run_program("describe", topic).stdout)
+
+    def feature_page(self, topic):
+        """Field -> (advertised, value)."""
+        rows = (line.split() for line in self.run_program("describe", topic).stdout.splitlines()[4:])
+        return {row[0]: (row[1], int(row[2])) for row in rows}
+
+    def test_describe_prints_feature_pages_of_models_and_their_profiles(self):
+        page = self.feature_page("vtd.features")
+        self.assertEqual(page["VER.MAX"], ("yes", 1))
+        self.assertEqual(page["ECAP.SMTS"], ("yes", 1))
+        self.assertEqual(page["ECAP.PSS"], ("yes", 19))
+        self.assertEqual(page["ECAP.VCS"], ("no", 0))
+        self.assertEqual(self.feature_page("vtd.features:generic"), page)
+        older = self.feature_page("vtd.features:broadwell")
+        self.assertEqual(older.keys(), page.keys())
+        self.assertEqual(older["ECAP.SMTS"], ("no", 0))
+        newer = self.feature_page("vtd.features:sapphire-rapids")
+        self.assertEqual((page["CAP.FL5LP"], newer["CAP.FL5LP"]), (("no", 0), ("yes", 1)))
+        smmu = self.feature_page("smmuv3.features:mmu-600")
+        self.assertEqual((smmu["IDR0.S1P"], smmu["IDR0.S2P"]), (("yes", 1), ("no", 0)))
+        self.assert_refused("describe", "vtd.features:broadwel", says="did you mean 'vtd.features:broadwell'?")
+        self.assert_refused("describe", "vtd.features:mmu-600", says="nothing to describe")
 
     # ---- running
 
